@@ -1,0 +1,1 @@
+"""Old names whose signature differs from ours, a few lines each."""

@@ -1,0 +1,1 @@
+"""From instances to pictures; the only room that imports matplotlib."""

@@ -1,0 +1,1 @@
+"""From instances and ground truth to numbers."""

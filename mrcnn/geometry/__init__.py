@@ -1,0 +1,1 @@
+"""Pure array maths: one spelling for NumPy arrays and tensors, no units, no Config."""

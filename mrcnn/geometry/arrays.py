@@ -1,0 +1,80 @@
+"""One spelling for NumPy arrays and tensors.
+
+`array_namespace` gives the module that an array's functions live in: `numpy`, or
+`keras.ops` for tensors, eager and symbolic alike. Files of this room write each
+formula once, over the functions that both modules share; the few that they do not
+share stand here. Keras is imported when the first tensor comes by, not before.
+
+Shapes: N rows, K chosen rows; `...` is any number of leading axes.
+"""
+
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""A NumPy array, or an eager or symbolic tensor; docstrings give the shape."""
+
+_NUMPY_TYPES = (np.ndarray, np.generic, list, tuple, int, float, type(None))
+
+
+def array_namespace(*arrays: Array) -> Any:
+    """`keras.ops` if any of the arrays is a tensor, else `numpy`."""
+    if all(isinstance(array, _NUMPY_TYPES) for array in arrays):
+        return np
+    from keras import ops
+
+    return ops
+
+
+def as_float(array: Array, *, like: Array = None) -> Array:
+    """The array with a floating dtype, lists included. [...] -> [...]
+
+    Floats keep their precision; integers become float64 in NumPy and float32 in a
+    tensor. With `like` a tensor, the result is a tensor of the same dtype.
+    """
+    xp = array_namespace(array, like)
+    if xp is not np:
+        tensor = xp.convert_to_tensor(array)
+        dtype = like.dtype if like is not None and hasattr(like, "dtype") else "float32"
+        is_float = "float" in str(getattr(tensor, "dtype", ""))
+        return tensor if is_float and like is None else xp.cast(tensor, dtype)
+    array = np.asarray(array)
+    return array if np.issubdtype(array.dtype, np.floating) else array.astype("float64")
+
+
+def cast(array: Array, dtype: str) -> Array:
+    """The array with another dtype. [...] -> [...]"""
+    xp = array_namespace(array)
+    return np.asarray(array).astype(dtype) if xp is np else xp.cast(array, dtype)
+
+
+def top_k(values: Array, k: int) -> tuple[Array, Array]:
+    """The k largest values of the last axis and their indices, largest first.
+
+    Args:
+        values: [..., N]
+        k: at most N
+
+    Returns:
+        values [..., K] and int32 indices [..., K]. Among equals, the first row wins.
+    """
+    xp = array_namespace(values)
+    if xp is not np:
+        return xp.top_k(values, k)
+    # A stable ascending sort of the negated values keeps equals in order.
+    indices = np.argsort(-np.asarray(values, "float64"), axis=-1, kind="stable")
+    indices = indices[..., :k].astype("int32")
+    return np.take_along_axis(values, indices, axis=-1), indices
+
+
+def take_rows(rows: Array, indices: Array) -> Array:
+    """Rows by index, leading axes in step. [..., N, F], [..., K] -> [..., K, F]"""
+    xp = array_namespace(rows, indices)
+    return xp.take_along_axis(rows, indices[..., None], axis=-2)
+
+
+def take_values(values: Array, indices: Array) -> Array:
+    """Values by index, leading axes in step. [..., N], [..., K] -> [..., K]"""
+    xp = array_namespace(values, indices)
+    return xp.take_along_axis(values, indices, axis=-1)

@@ -1,0 +1,1 @@
+"""From features to predictions: the region proposal, box and mask heads."""

@@ -1,0 +1,1 @@
+"""Keras layers that are not convolutions. They take plain numbers, never a Config."""

@@ -1,0 +1,1 @@
+"""From a network and batches to trained weights."""

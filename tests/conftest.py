@@ -1,0 +1,54 @@
+"""What all tests share: a seeded generator, both array worlds, reference files."""
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+FIXTURES = Path(__file__).parent / "fixtures"
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(params=["numpy", "tensor"])
+def as_array(request):
+    """Makes arrays of one world; use `np.asarray` on results to compare them."""
+    if request.param == "numpy":
+        return np.asarray
+    from keras import ops
+
+    return ops.convert_to_tensor
+
+
+@pytest.fixture(scope="session")
+def golden_matterport() -> dict[str, np.ndarray]:
+    """What matterport's own code computes; see tests/fixtures/README.md."""
+    return dict(np.load(FIXTURES / "golden_matterport_resnet50.npz"))
+
+
+@pytest.fixture(scope="session")
+def golden_torchvision() -> dict[str, np.ndarray]:
+    """What torchvision computes; see tests/fixtures/README.md."""
+    return dict(np.load(FIXTURES / "golden_torchvision_v1.npz"))
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Real images with annotations, where they lie beside the checkout."""
+    if not DATA.is_dir():
+        pytest.skip(f"no image sets in {DATA}")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds():
+    random.seed(0)
+    np.random.seed(0)
