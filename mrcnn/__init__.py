@@ -5,6 +5,6 @@ they always have. Importing the package itself loads nothing heavy.
 """
 
 # Scripts say `import xml.etree` and expect ElementTree to be there.
-import xml.etree.ElementTree
+import xml.etree.ElementTree  # noqa: F401 - imported for its effect
 
 __version__ = "0.1.0"

@@ -54,12 +54,19 @@ def compose_image_meta(
             *window,
             scale,
             *active_class_ids,
-        ]
+        ],
+        "float64",
     )
 
 
 def parse_image_meta(meta: Array) -> ImageMeta:
     """The parts of one or many vectors, dtype unchanged. [..., 12 + C] -> ImageMeta"""
+    if meta.shape[-1] is not None and meta.shape[-1] < LENGTH_WITHOUT_CLASSES:
+        raise ValueError(
+            f"An image meta has {LENGTH_WITHOUT_CLASSES} numbers and one for each "
+            f"class, but got the shape {tuple(meta.shape)}. Compose it with "
+            "compose_image_meta."
+        )
     return ImageMeta(
         image_id=meta[..., 0],
         original_image_shape=meta[..., 1:4],

@@ -27,20 +27,33 @@ def array_namespace(*arrays: Array) -> Any:
     return ops
 
 
-def as_float(array: Array, *, like: Array = None) -> Array:
+def as_float(array: Array) -> Array:
     """The array with a floating dtype, lists included. [...] -> [...]
 
-    Floats keep their precision; integers become float64 in NumPy and float32 in a
-    tensor. With `like` a tensor, the result is a tensor of the same dtype.
+    Floats keep their precision; all else becomes float64 in NumPy and float32 in a
+    tensor.
     """
-    xp = array_namespace(array, like)
-    if xp is not np:
-        tensor = xp.convert_to_tensor(array)
-        dtype = like.dtype if like is not None and hasattr(like, "dtype") else "float32"
-        is_float = "float" in str(getattr(tensor, "dtype", ""))
-        return tensor if is_float and like is None else xp.cast(tensor, dtype)
-    array = np.asarray(array)
-    return array if np.issubdtype(array.dtype, np.floating) else array.astype("float64")
+    return as_floats(array)[0]
+
+
+def as_floats(*arrays: Array) -> tuple[Array, ...]:
+    """All arrays with one floating dtype: the widest of those that have one.
+
+    Where one is a tensor, all become tensors, and only the tensors decide the dtype:
+    NumPy's double precision does not spread.
+    """
+    if array_namespace(*arrays) is np:
+        return _numpy_floats(arrays)
+    from keras import backend, ops
+
+    tensors = [array for array in arrays if array_namespace(array) is not np]
+    dtype = backend.result_type(*(tensor.dtype for tensor in tensors), float)
+    return tuple(
+        ops.cast(array, dtype)
+        if array_namespace(array) is not np
+        else ops.convert_to_tensor(array, dtype)
+        for array in arrays
+    )
 
 
 def cast(array: Array, dtype: str) -> Array:
@@ -78,3 +91,10 @@ def take_values(values: Array, indices: Array) -> Array:
     """Values by index, leading axes in step. [..., N], [..., K] -> [..., K]"""
     xp = array_namespace(values, indices)
     return xp.take_along_axis(values, indices, axis=-1)
+
+
+def _numpy_floats(arrays: tuple[Array, ...]) -> tuple[np.ndarray, ...]:
+    dtypes = [getattr(array, "dtype", np.dtype("int64")) for array in arrays]
+    floating = [dtype for dtype in dtypes if np.issubdtype(dtype, np.floating)]
+    dtype = np.result_type(*floating) if floating else np.dtype("float64")
+    return tuple(np.asarray(array, dtype) for array in arrays)

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mrcnn.geometry.arrays import Array, array_namespace, as_float
+from mrcnn.geometry.arrays import Array, array_namespace, as_float, as_floats
 
 UNIT_SQUARE = (0.0, 0.0, 1.0, 1.0)
 
@@ -28,10 +28,10 @@ def box_area(boxes: Array) -> Array:
     """Area; an inside-out box or one with a NaN counts as empty. [..., 4] -> [...]"""
     boxes = as_float(boxes)
     xp = array_namespace(boxes)
-    sides = boxes[..., 2:] - boxes[..., :2]
+    height = boxes[..., 2] - boxes[..., 0]
+    width = boxes[..., 3] - boxes[..., 1]
     # The comparison is false for NaN, where `maximum` would pass it on.
-    sides = xp.where(sides > 0, sides, xp.zeros_like(sides))
-    return sides[..., 0] * sides[..., 1]
+    return xp.where((height > 0) & (width > 0), height * width, 0.0)
 
 
 def pairwise_iou(boxes: Array, references: Array) -> Array:
@@ -46,11 +46,11 @@ def pairwise_iou(boxes: Array, references: Array) -> Array:
         score 0 and callers need no special case for them; so does a box whose area
         is more than its dtype can hold.
     """
+    boxes, references = as_floats(boxes, references)
     intersection = pairwise_intersection(boxes, references)
     area = box_area(boxes)[..., :, None]  # [..., N, 1]
     reference_area = box_area(references)[..., None, :]  # [..., 1, M]
-    union = area + reference_area - intersection
-    return _ratio(intersection, union)
+    return _share(intersection, area + reference_area - intersection)
 
 
 def pairwise_cover(boxes: Array, references: Array) -> Array:
@@ -63,18 +63,18 @@ def pairwise_cover(boxes: Array, references: Array) -> Array:
     Returns:
         [..., N, M] in [0, 1]; 0 for a box or reference without area.
     """
+    boxes, references = as_floats(boxes, references)
     intersection = pairwise_intersection(boxes, references)
-    return _ratio(intersection, box_area(boxes)[..., :, None])
+    return _share(intersection, box_area(boxes)[..., :, None])
 
 
 def pairwise_intersection(boxes: Array, references: Array) -> Array:
-    """Shared area. [..., N, 4], [..., M, 4] -> [..., N, M]"""
-    xp = array_namespace(boxes, references)
-    boxes = as_float(boxes)[..., :, None, :]  # [..., N, 1, 4]
-    references = as_float(references)[..., None, :, :]  # [..., 1, M, 4]
-    top_left = xp.maximum(boxes[..., :2], references[..., :2])
-    bottom_right = xp.minimum(boxes[..., 2:], references[..., 2:])
-    return box_area(xp.concatenate([top_left, bottom_right], axis=-1))
+    """Shared area, finite. [..., N, 4], [..., M, 4] -> [..., N, M]"""
+    boxes, references = as_floats(boxes, references)
+    boxes = _empty_unless_finite(boxes)
+    references = _empty_unless_finite(references)
+    shared_height = _pairwise_shared_side(boxes, references, 0)
+    return shared_height * _pairwise_shared_side(boxes, references, 1)
 
 
 def clip_boxes(boxes: Array, window: Array) -> Array:
@@ -85,11 +85,11 @@ def clip_boxes(boxes: Array, window: Array) -> Array:
         window: [4], or [..., 1, 4] for one window per image
 
     Returns:
-        [..., N, 4]. A box outside the window ends without area on its edge.
+        [..., N, 4]. A box outside the window ends without area on its edge; of boxes
+        with a NaN nothing is promised.
     """
-    xp = array_namespace(boxes, window)
-    boxes = as_float(boxes)
-    window = as_float(window, like=boxes)
+    boxes, window = as_floats(boxes, window)
+    xp = array_namespace(boxes)
     low = xp.concatenate([window[..., :2], window[..., :2]], axis=-1)
     high = xp.concatenate([window[..., 2:], window[..., 2:]], axis=-1)
     return xp.maximum(xp.minimum(boxes, high), low)
@@ -104,16 +104,18 @@ def encode_boxes(boxes: Array, references: Array) -> Array:
 
     Returns:
         [..., N, 4] (dy, dx, log dh, log dw): shifts of the centre in units of the
-        reference's sides, growth of the sides as logarithms. Finite for any finite
-        boxes; rows where a box or reference has no area carry no information.
+        reference's sides, growth of the sides as logarithms. Finite for coordinates
+        up to 1e30; rows where a box or reference has no area carry no information.
     """
-    xp = array_namespace(boxes, references)
+    boxes, references = as_floats(boxes, references)
+    xp = array_namespace(boxes)
     center, sides = _center_and_sides(boxes)
     reference_center, reference_sides = _center_and_sides(references)
-    sides = xp.maximum(sides, TINY)
     reference_sides = xp.maximum(reference_sides, TINY)
     shift = (center - reference_center) / reference_sides
-    return xp.concatenate([shift, xp.log(sides / reference_sides)], axis=-1)
+    # Guards the quotient too, which may be too small for its dtype.
+    growth = xp.maximum(sides / reference_sides, TINY)
+    return xp.concatenate([shift, xp.log(growth)], axis=-1)
 
 
 def decode_boxes(deltas: Array, references: Array) -> Array:
@@ -127,8 +129,8 @@ def decode_boxes(deltas: Array, references: Array) -> Array:
     Returns:
         [..., N, 4]
     """
-    xp = array_namespace(deltas, references)
-    deltas = as_float(deltas)
+    deltas, references = as_floats(deltas, references)
+    xp = array_namespace(deltas)
     reference_center, reference_sides = _center_and_sides(references)
     center = reference_center + deltas[..., :2] * reference_sides
     growth = xp.minimum(deltas[..., 2:], MAX_LOG_GROWTH)
@@ -151,16 +153,18 @@ def normalize_boxes(boxes_px: Array, image_shape: Array, *, edge_shift: int) -> 
     Returns:
         [..., N, 4]
     """
-    scale, shift = _pixel_scale(image_shape, edge_shift, like=boxes_px)
-    return (as_float(boxes_px) - shift) / scale
+    boxes_px, image_shape = as_floats(boxes_px, image_shape)
+    scale, shift = _pixel_scale(image_shape, edge_shift)
+    return (boxes_px - shift) / scale
 
 
 def denormalize_boxes(
     boxes_norm: Array, image_shape: Array, *, edge_shift: int
 ) -> Array:
     """The inverse of `normalize_boxes`; pixel boxes are not rounded."""
-    scale, shift = _pixel_scale(image_shape, edge_shift, like=boxes_norm)
-    return as_float(boxes_norm) * scale + shift
+    boxes_norm, image_shape = as_floats(boxes_norm, image_shape)
+    scale, shift = _pixel_scale(image_shape, edge_shift)
+    return boxes_norm * scale + shift
 
 
 def is_padding(boxes: Array) -> Array:
@@ -169,13 +173,29 @@ def is_padding(boxes: Array) -> Array:
     return xp.all(xp.equal(boxes, 0), axis=-1)
 
 
-def _ratio(part: Array, whole: Array) -> Array:
+def _pairwise_shared_side(boxes: Array, references: Array, axis: int) -> Array:
+    # One coordinate at a time: with N times M results, a last axis of two or four
+    # would take several times the memory and the time.
+    xp = array_namespace(boxes)
+    low = boxes[..., axis][..., :, None]  # [..., N, 1]
+    high = boxes[..., axis + 2][..., :, None]  # [..., N, 1]
+    reference_low = references[..., axis][..., None, :]  # [..., 1, M]
+    reference_high = references[..., axis + 2][..., None, :]  # [..., 1, M]
+    end = xp.minimum(high, reference_high)  # [..., N, M]
+    return xp.maximum(end - xp.maximum(low, reference_low), 0.0)
+
+
+def _empty_unless_finite(boxes: Array) -> Array:
+    """Zero rows where the area is zero, NaN or infinite, so that sums stay finite."""
+    xp = array_namespace(boxes)
+    area = box_area(boxes)[..., None]  # [..., 1]
+    return xp.where((area > 0) & (area < np.inf), boxes, 0.0)
+
+
+def _share(part: Array, whole: Array) -> Array:
     xp = array_namespace(part)
     # Guard the divisor rather than the quotient: 0 / 0 has no usable gradient.
-    # An area that overflowed is infinite, and inf / inf would be NaN.
-    usable = (whole > TINY**2) & (whole < np.inf)
-    divisor = xp.where(usable, whole, xp.ones_like(whole))
-    return xp.where(usable, part / divisor, xp.zeros_like(part))
+    return part / xp.where(whole > TINY**2, whole, np.inf)
 
 
 def _center_and_sides(boxes: Array) -> tuple[Array, Array]:
@@ -184,17 +204,9 @@ def _center_and_sides(boxes: Array) -> tuple[Array, Array]:
     return boxes[..., :2] + 0.5 * sides, sides
 
 
-def _pixel_scale(
-    image_shape: Array, edge_shift: int, *, like: Array
-) -> tuple[Array, Array]:
-    """Factor and offset between the unit square and pixels, both [..., 4]."""
-    xp = array_namespace(image_shape, like)
-    if xp is not np or isinstance(image_shape, np.ndarray):
-        shape = as_float(image_shape, like=like if xp is not np else None)[..., :2]
-    else:
-        shape = np.asarray(image_shape[:2], "float64")
-    if xp is np and isinstance(like, np.ndarray) and like.dtype == np.float32:
-        shape = shape.astype("float32")
-    scale = xp.concatenate([shape, shape], axis=-1) - edge_shift
-    shift = as_float(np.array([0.0, 0.0, edge_shift, edge_shift], "float32"), like=like)
-    return scale, shift
+def _pixel_scale(image_shape: Array, edge_shift: int) -> tuple[Array, Array]:
+    """Factor [..., 4] and offset [4] from the unit square to pixels."""
+    xp = array_namespace(image_shape)
+    sides = xp.concatenate([image_shape[..., :2], image_shape[..., :2]], axis=-1)
+    shift = np.array([0, 0, edge_shift, edge_shift])
+    return sides - edge_shift, as_floats(shift, image_shape)[0]

@@ -32,6 +32,10 @@ class Convention(NamedTuple):
     """Whether a mask patch is pasted into a box of whole pixels, fading to zero at
     its border, or where the box really lies, at full strength up to its edge."""
 
+    pad_after_mean: bool
+    """Whether the border of a molded image is zero, as convolutions pad, or black,
+    which is minus the mean pixel."""
+
 
 CONVENTIONS: dict[str, Convention] = {
     "matterport": Convention(
@@ -40,6 +44,7 @@ CONVENTIONS: dict[str, Convention] = {
         round_fpn_level=True,
         sample_bins=False,
         whole_pixel_paste=True,
+        pad_after_mean=False,
     ),
     "aligned": Convention(
         edge_shift=0,
@@ -47,5 +52,6 @@ CONVENTIONS: dict[str, Convention] = {
         round_fpn_level=False,
         sample_bins=True,
         whole_pixel_paste=False,
+        pad_after_mean=True,
     ),
 }

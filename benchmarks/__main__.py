@@ -1,0 +1,29 @@
+"""Prints the figures of all benchmarks, or of those that are named.
+
+python -m benchmarks
+python -m benchmarks geometry
+"""
+
+import argparse
+
+from benchmarks import geometry
+
+BENCHMARKS = {
+    "geometry": geometry.run,
+}
+
+
+def main() -> None:
+    """Runs the benchmarks named on the command line, one after the other."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = parser.parse_args().names or list(BENCHMARKS)
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"no benchmark {unknown}: choose from {list(BENCHMARKS)}")
+    for name in names:
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""ResNet: from an image to the feature maps of five stages.
+
+Layers bear the names of matterport's checkpoints: `res4b_branch2a` is the first
+convolution of the second block of stage 4, `bn4b_branch2a` its normalization. The
+blocks are those of He et al., "Deep Residual Learning for Image Recognition",
+section 4.1, with the stride in a block's first convolution.
+
+Shapes: B images, H W molded height and width, h w a feature map, F channels.
+"""
+
+import string
+from typing import Any, NamedTuple
+
+from keras import layers
+
+from mrcnn.geometry.arrays import Array
+from mrcnn.layers.batch_norm import BatchNorm
+
+
+class Architecture(NamedTuple):
+    """What tells one ResNet from another."""
+
+    blocks: tuple[int, int, int, int]  # in stages 2 to 5
+    is_bottleneck: bool  # blocks of 1x1, 3x3, 1x1 rather than two 3x3
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "resnet18": Architecture((2, 2, 2, 2), is_bottleneck=False),
+    "resnet34": Architecture((3, 4, 6, 3), is_bottleneck=False),
+    "resnet50": Architecture((3, 4, 6, 3), is_bottleneck=True),
+    "resnet101": Architecture((3, 4, 23, 3), is_bottleneck=True),
+}
+
+
+def build_resnet(
+    image: Array,
+    architecture: str,
+    *,
+    stage5: bool = True,
+    train_bn: bool | None = None,
+) -> list[Array]:
+    """Feature maps of all stages.
+
+    Args:
+        image: [B, H, W, any] molded
+        architecture: a key of `ARCHITECTURES`
+        stage5: whether to build the last stage
+        train_bn: False freezes every normalization; otherwise they follow Keras'
+            training flag
+
+    Returns:
+        C1 to C5, [B, h, w, F] with 4, 4, 8, 16 and 32 pixels a cell, sides rounded
+        up; C5 is None without `stage5`.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"Unknown ResNet architecture {architecture!r}; "
+            f"choose one of {', '.join(ARCHITECTURES)}."
+        )
+    blocks, is_bottleneck = ARCHITECTURES[architecture]
+    features = build_stem(image, train_bn=train_bn)
+    stages = [features]
+    for stage, num_blocks in zip((2, 3, 4, 5), blocks, strict=True):
+        if stage == 5 and not stage5:
+            return [*stages, None]
+        width = 64 * 2 ** (stage - 2)
+        filters = [width, width, 4 * width] if is_bottleneck else [width, width]
+        for index in range(num_blocks):
+            # Where a stage begins the image shrinks, but for the second stage,
+            # which the stem's pooling has served already.
+            starts_stage = index == 0
+            features = build_block(
+                features,
+                filters,
+                stage,
+                string.ascii_lowercase[index],
+                strides=2 if starts_stage and stage > 2 else 1,
+                project=starts_stage and (is_bottleneck or stage > 2),
+                train_bn=train_bn,
+            )
+        stages.append(features)
+    return stages
+
+
+def build_stem(image: Array, *, train_bn: bool | None = None) -> Array:
+    """The 7x7 convolution and pooling in front of all blocks, C1.
+
+    [B, H, W, any] -> [B, H / 4, W / 4, 64]
+    """
+    features = layers.ZeroPadding2D(3)(image)
+    features = layers.Conv2D(64, 7, strides=2, name="conv1")(features)
+    features = BatchNorm(frozen=train_bn is False, name="bn_conv1")(features)
+    features = layers.Activation("relu")(features)
+    return layers.MaxPooling2D(3, strides=2, padding="same")(features)
+
+
+def build_block(
+    features: Array,
+    filters: list[int],
+    stage: int,
+    block: str,
+    *,
+    kernel_size: Any = 3,
+    strides: Any = 1,
+    project: bool = False,
+    use_bias: bool = True,
+    train_bn: bool | None = None,
+) -> Array:
+    """A residual block: two or three convolutions beside a shortcut.
+
+    Args:
+        features: [B, h, w, F]
+        filters: channels of the convolutions, three for a bottleneck of 1x1,
+            `kernel_size` and 1x1, two for a basic block, all of `kernel_size`
+        stage: number in the layers' names
+        block: letter in the layers' names
+        kernel_size: side of the convolutions that look around
+        strides: of the first convolution and the shortcut
+        project: whether a 1x1 convolution adapts the shortcut; without it, the
+            input must already have the output's shape
+        use_bias: whether the convolutions have one
+        train_bn: see `build_resnet`
+
+    Returns:
+        [B, h / strides, w / strides, filters[-1]]
+    """
+    frozen = train_bn is False
+    sides = [1, kernel_size, 1] if len(filters) == 3 else [kernel_size] * 2
+    conv_name, norm_name = f"res{stage}{block}_branch", f"bn{stage}{block}_branch"
+    steps = zip("abc", filters, sides, strict=False)
+    residual, shortcut = features, features
+    for letter, width, side in steps:
+        if letter != "a":
+            residual = layers.Activation("relu")(residual)
+        residual = layers.Conv2D(
+            width,
+            side,
+            strides=strides if letter == "a" else 1,
+            padding="same",
+            use_bias=use_bias,
+            name=f"{conv_name}2{letter}",
+        )(residual)
+        residual = BatchNorm(frozen=frozen, name=f"{norm_name}2{letter}")(residual)
+    if project:
+        shortcut = layers.Conv2D(
+            filters[-1], 1, strides=strides, use_bias=use_bias, name=f"{conv_name}1"
+        )(features)
+        shortcut = BatchNorm(frozen=frozen, name=f"{norm_name}1")(shortcut)
+    total = layers.Add()([residual, shortcut])
+    return layers.Activation("relu", name=f"res{stage}{block}_out")(total)

@@ -1,0 +1,306 @@
+"""Every knob of the system, its unit, its default and when to change it.
+
+A config is a class: subclass `Config`, override the knobs that differ, and hand an
+instance to `MaskRCNN`. Values that follow from knobs (the last section) are computed
+when an instance is made. How configs print, save and load is told in `knobs.py`, and
+what values are legal in `config_checks.py`; `Config().validate()` checks them all.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mrcnn.geometry.arrays import Array
+from mrcnn.geometry.conventions import GeometryName
+from mrcnn.knobs import Knobs
+
+
+class Config(Knobs):
+    """All knobs with their defaults, made to be subclassed."""
+
+    # --- The experiment ---------------------------------------------------------
+
+    # Short name of the experiment; the log folder and checkpoints are called after
+    # it. Give each of your subclasses its own.
+    NAME: str | None = None
+
+    # Number of GPUs that share the work of a training step. Leave 1 on a CPU.
+    GPU_COUNT = 1
+
+    # Images that each GPU handles at once. A 12 GB GPU trains on two images of
+    # 1024 x 1024; lower it when memory runs out, raise it for small images.
+    IMAGES_PER_GPU = 2
+
+    # Training steps in an epoch, each on one batch. It need not match the number of
+    # images: checkpoints are written and validation runs at the end of an epoch, so
+    # lower it to see results more often.
+    STEPS_PER_EPOCH = 1000
+
+    # Batches of the validation set that are evaluated after every epoch. More give
+    # a steadier validation loss and take longer.
+    VALIDATION_STEPS = 50
+
+    # Which box conventions to compute with: "matterport" for weights that were
+    # trained with that system, "aligned" for the paper's more accurate ones. None
+    # follows the loaded weights (a file in matterport's layout that does not say
+    # means "matterport") and is "aligned" without weights.
+    GEOMETRY: GeometryName | None = None
+
+    # --- Backbone and pyramid ---------------------------------------------------
+
+    # The network that turns an image into features: "resnet18", "resnet34",
+    # "resnet50" or "resnet101"; smaller ones are faster and less accurate. Or a
+    # function of your own, called as backbone(image, stage5=True, train_bn=TRAIN_BN),
+    # that returns the stages [C1, C2, C3, C4, C5].
+    BACKBONE: str | Callable[..., Any] = "resnet101"
+
+    # With a function as BACKBONE: a function from the molded image's shape to the
+    # [5, 2] heights and widths of the levels P2..P6. Not used otherwise.
+    COMPUTE_BACKBONE_SHAPE: Callable[..., Any] | None = None
+
+    # Pixels of the molded image that one cell covers on each of the levels P2..P6.
+    # They belong to the backbone; change them only with a backbone of your own.
+    BACKBONE_STRIDES: Sequence[int] = [4, 8, 16, 32, 64]
+
+    # Channels of every pyramid level. Halve it for a light network that is trained
+    # from scratch; published weights need 256.
+    TOP_DOWN_PYRAMID_SIZE = 256
+
+    # Width of the two fully connected layers of the box head, in units. Published
+    # weights need 1024.
+    FPN_CLASSIF_FC_LAYERS_SIZE = 1024
+
+    # What BatchNorm layers do. False keeps the statistics and factors that came
+    # with the weights, the right choice for small batches; None or True lets them
+    # train like other layers, which pays from about 16 images a batch.
+    TRAIN_BN: bool | None = False
+
+    # --- Classes ----------------------------------------------------------------
+
+    # Number of classes, with the background as class 0: a dataset of cats and dogs
+    # has 3. Every subclass has to set it.
+    NUM_CLASSES = 1
+
+    # --- Images -----------------------------------------------------------------
+
+    # How an image becomes the network's input, the molded image:
+    # "square"  resized between the two sides below, padded to IMAGE_MAX_DIM squared;
+    # "pad64"   resized likewise, padded to the next multiples of 64, which spares
+    #           the work on padding where images are long and narrow;
+    # "crop"    enlarged where needed, then a random square of IMAGE_MIN_DIM is cut
+    #           out, for training on small parts of large images;
+    # "none"    left as it is; both sides must be multiples of 64.
+    IMAGE_RESIZE_MODE = "square"
+
+    # Pixels that the image's shorter side is enlarged to at least, as far as
+    # IMAGE_MAX_DIM allows. Raise it when objects are small.
+    IMAGE_MIN_DIM = 800
+
+    # Pixels that the image's longer side has at most. In "square" mode it is the
+    # side of the molded image and a multiple of 64. Time and memory grow with its
+    # square.
+    IMAGE_MAX_DIM = 1024
+
+    # Factor by which images are enlarged at least, even beyond IMAGE_MIN_DIM; 0 asks
+    # for none. Above 1 it makes small objects larger than the smallest anchors.
+    IMAGE_MIN_SCALE = 0
+
+    # In place of IMAGE_MIN_DIM, sides of which training takes one at random for each
+    # image, such as (640, 672, 704, 736, 768, 800). It makes up for few sizes of
+    # objects in the data. None takes IMAGE_MIN_DIM; so does validation.
+    TRAIN_SCALES: Sequence[int] | None = None
+
+    # True makes up each training batch of images of like width over height, which
+    # saves the padding between them in the modes "pad64" and "none".
+    ASPECT_GROUPING = False
+
+    # Channels of an image: 3 for colour, 1 for grey, 4 with an extra band. With
+    # anything but 3, the first layer cannot take published weights.
+    IMAGE_CHANNEL_COUNT = 3
+
+    # Mean of each channel, 0..255 in RGB order, that is subtracted from images.
+    # Needs one number for every channel. Keep it with published weights.
+    MEAN_PIXEL: Array = np.array([123.7, 116.8, 103.9])
+
+    # --- Anchors ----------------------------------------------------------------
+
+    # Side in pixels of the square anchor of each of the levels P2..P6. Bring them
+    # down when your objects, after resizing, are smaller than the smallest.
+    RPN_ANCHOR_SCALES: Sequence[float] = (32, 64, 128, 256, 512)
+
+    # Width over height of the anchors of a cell. Add extreme ratios for very long
+    # objects, such as poles or text lines.
+    RPN_ANCHOR_RATIOS: Sequence[float] = [0.5, 1, 2]
+
+    # Cells from one anchor to the next: 1 puts anchors on every cell, 2 on every
+    # other one, which is faster and misses small objects.
+    RPN_ANCHOR_STRIDE = 1
+
+    # --- Proposals --------------------------------------------------------------
+
+    # Anchors with the best scores that go into non-maximum suppression; the number
+    # of an image. Lower is faster and may miss objects.
+    PRE_NMS_LIMIT = 6000
+
+    # IoU above which the worse of two proposals is dropped. Raise it to keep more
+    # proposals of crowded objects.
+    RPN_NMS_THRESHOLD = 0.7
+
+    # Pixels of the molded image; proposals with a shorter side are dropped. 0 keeps
+    # all, which small objects need.
+    RPN_MIN_SIZE = 0
+
+    # Proposals of an image after suppression, in training and in inference. Fewer
+    # make the second stage faster; a few hundred do for images with few objects.
+    POST_NMS_ROIS_TRAINING = 2000
+    POST_NMS_ROIS_INFERENCE = 1000
+
+    # --- Training the region proposal network -----------------------------------
+
+    # Anchors of an image that the two RPN losses look at.
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 256
+
+    # Share of these anchors, above 0 and up to 1, that may be positive. Negatives
+    # fill the rest.
+    RPN_POSITIVE_RATIO = 0.5
+
+    # IoU with a ground-truth box from which an anchor is positive. An object's best
+    # anchors are positive whatever their IoU. Lower it for objects of odd shapes
+    # that few anchors match.
+    RPN_POSITIVE_IOU = 0.7
+
+    # IoU below which an anchor is negative; between the two it is not used.
+    RPN_NEGATIVE_IOU = 0.3
+
+    # An anchor or proposal that overlaps a crowd (an annotation that stands for many
+    # instances) by more than this IoU is not used as background. 1 ignores crowds.
+    CROWD_IOU = 0.001
+
+    # Standard deviations of the RPN's deltas (dy, dx, log dh, log dw), by which
+    # they are divided for training. Published weights need these.
+    RPN_BBOX_STD_DEV: Array = np.array([0.1, 0.1, 0.2, 0.2])
+
+    # --- Training the heads -----------------------------------------------------
+
+    # True trains the heads on the RPN's proposals. False takes rois that the data
+    # pipeline makes up, for debugging or for training the heads without an RPN.
+    USE_RPN_ROIS = True
+
+    # Ground-truth instances of an image that training can hold; a random choice of
+    # so many is used where there are more. It costs memory, so raise it only if
+    # your images need it.
+    MAX_GT_INSTANCES = 100
+
+    # Rois of an image that the heads train on. The paper uses 512; 200 leaves the
+    # RPN enough positives to offer for the ratio below.
+    TRAIN_ROIS_PER_IMAGE = 200
+
+    # Share of these rois, above 0 and up to 1, that may be positive. Masks train on
+    # positive rois only.
+    ROI_POSITIVE_RATIO = 0.33
+
+    # IoU with a ground-truth box from which a roi is positive and learns its class.
+    ROI_POSITIVE_IOU = 0.5
+
+    # Range of IoU, lower end included, in which a roi counts as background. A lower
+    # end of 0.1 keeps to rois that touch an object, a cheap way of hard negatives.
+    ROI_NEGATIVE_IOU_LOW = 0.0
+    ROI_NEGATIVE_IOU_HIGH = 0.5
+
+    # Standard deviations of the box head's deltas, as RPN_BBOX_STD_DEV.
+    BBOX_STD_DEV: Array = np.array([0.1, 0.1, 0.2, 0.2])
+
+    # True cuts each ground-truth mask to its box and shrinks it to MINI_MASK_SHAPE
+    # (height, width) pixels, which saves most of the memory that large images with
+    # many instances take. False, or a larger shape, keeps fine outlines.
+    USE_MINI_MASK = True
+    MINI_MASK_SHAPE: Sequence[int] = (56, 56)
+
+    # --- Heads ------------------------------------------------------------------
+
+    # Cells along a side of the features that the box head and the mask head see of
+    # a roi.
+    POOL_SIZE = 7
+    MASK_POOL_SIZE = 14
+
+    # Height and width of the mask head's patches in pixels, twice MASK_POOL_SIZE:
+    # change both together.
+    MASK_SHAPE: Sequence[int] = [28, 28]
+
+    # Which level a roi takes its features from: one with a side of
+    # ROI_CANONICAL_SCALE pixels from level ROI_CANONICAL_LEVEL (4 is P4), each
+    # halving of the side from one level finer. Lower the scale where objects are
+    # small in images of high resolution.
+    ROI_CANONICAL_SCALE = 224
+    ROI_CANONICAL_LEVEL = 4
+
+    # --- Detection --------------------------------------------------------------
+
+    # Detections of an image at most, best scores first. The mask head's time grows
+    # with the number that is really found.
+    DETECTION_MAX_INSTANCES = 100
+
+    # Score, 0..1, that a detection needs; or a dict of class names or class ids to
+    # scores, in which a class that is left out needs 0.7. For COCO's average
+    # precision take 0.05 or less; for pictures, 0.7 or more.
+    DETECTION_MIN_CONFIDENCE: float | dict[str | int, float] = 0.7
+
+    # IoU above which the worse of two detections of a class is dropped. Raise it
+    # (0.5 is common) where instances of a class overlap.
+    DETECTION_NMS_THRESHOLD = 0.3
+
+    # True lets detections of different classes suppress each other as well, so that
+    # an object is not found under two names.
+    DETECTION_CLASS_AGNOSTIC_NMS = False
+
+    # False gives each roi its best class only. True lets it become a detection of
+    # every class that scores high enough, as Detectron does; it gains a little
+    # average precision.
+    DETECTION_PER_CLASS = False
+
+    # Pixels of the molded image; detections with a shorter side are dropped.
+    DETECTION_MIN_SIZE = 0
+
+    # Probability, 0..1, from which a pixel belongs to a detection's mask. Lower
+    # makes masks fatter.
+    MASK_THRESHOLD = 0.5
+
+    # --- Optimization -----------------------------------------------------------
+
+    # Step of stochastic gradient descent, and the share of the last step that is
+    # carried over. The paper's rate is 0.02 for batches of 16; larger rates tend to
+    # blow weights up here. Lower the rate tenfold to fine-tune all layers.
+    LEARNING_RATE = 0.001
+    LEARNING_MOMENTUM = 0.9
+
+    # Strength of the pull of weights towards zero. Raise it when a small dataset is
+    # learnt by heart.
+    WEIGHT_DECAY = 0.0001
+
+    # Length that the gradient over all weights together is cut to; None cuts
+    # nothing. Lower it when the loss jumps or turns into NaN.
+    GRADIENT_CLIP_NORM: float | None = 5.0
+
+    # Factor of each loss in the sum; a loss that is left out counts once. Raise the
+    # mask's, say, when outlines matter more to you than class names.
+    LOSS_WEIGHTS: dict[str, float] = {
+        "rpn_class_loss": 1.0,
+        "rpn_bbox_loss": 1.0,
+        "mrcnn_class_loss": 1.0,
+        "mrcnn_bbox_loss": 1.0,
+        "mrcnn_mask_loss": 1.0,
+    }
+
+    # --- Computed from the above ------------------------------------------------
+
+    # Images of a training step over all GPUs: IMAGES_PER_GPU times GPU_COUNT.
+    BATCH_SIZE: int
+
+    # (height, width, channels) of the molded image: squares of IMAGE_MIN_DIM in
+    # "crop" mode, of IMAGE_MAX_DIM otherwise; in the modes "pad64" and "none", where
+    # images differ, it is no more than a typical shape.
+    IMAGE_SHAPE: Array
+
+    # Numbers in an image's meta vector: 12 and one for each class.
+    IMAGE_META_SIZE: int

@@ -1,0 +1,112 @@
+"""TensorFlow's own kernels, each beside its portable twin.
+
+The only file of this room that imports TensorFlow. Every function takes `portable`:
+with it the twin from `portable_ops.py` computes the same numbers, slower on a CPU but
+in a form that XLA compiles and that exports to ONNX and TFLite.
+
+Shapes: B images, N boxes, K chosen boxes, R rois, G grids per roi, `h w` a feature
+map, F channels.
+"""
+
+import tensorflow as tf
+
+from mrcnn.geometry.arrays import Array, take_rows, take_values, top_k
+from mrcnn.layers import portable_ops
+
+
+def non_max_suppression(
+    boxes: Array,
+    scores: Array,
+    max_count: int,
+    iou_threshold: float,
+    *,
+    portable: bool = False,
+) -> tuple[Array, Array]:
+    """The boxes that no better box overlaps by more than the threshold, best first.
+
+    Args:
+        boxes: [B, N, 4] in any unit, without NaN
+        scores: [B, N]; a negative score says that a row is no candidate
+        max_count: K, which may be more than N
+        iou_threshold: a box whose overlap is just this is kept
+        portable: whether to compute it in the twin
+
+    Returns:
+        int32 indices [B, K] into the rows and bool [B, K], true where an index was
+        chosen; those come first, and the others are 0. Among equal scores, the lower
+        index wins. A box without area overlaps nothing and is kept.
+    """
+    if portable:
+        return portable_ops.non_max_suppression(boxes, scores, max_count, iou_threshold)
+    num_boxes = tf.shape(scores)[1]
+    scores, order = top_k(scores, num_boxes)  # [B, N]
+    # The kernel returns scores, not indices, and leaves ties to chance. So it gets
+    # ranks for scores: they are whole, exact and without ties.
+    ranks = tf.where(scores >= 0, tf.range(num_boxes, 0, -1), 0)
+    _, chosen, _, _ = tf.image.combined_non_max_suppression(
+        tf.stop_gradient(take_rows(boxes, order))[:, :, None],  # [B, N, 1, 4]
+        tf.cast(ranks, "float32")[..., None],  # [B, N, 1]
+        max_output_size_per_class=max_count,
+        max_total_size=max_count,
+        iou_threshold=iou_threshold,
+        score_threshold=0.5,
+        clip_boxes=False,
+    )
+    is_valid = chosen > 0.5  # [B, K]
+    places = tf.where(is_valid, num_boxes - tf.cast(chosen, "int32"), 0)
+    return tf.where(is_valid, take_values(order, places), 0), is_valid
+
+
+def pool_levels(
+    maps: list[Array],
+    boxes: Array,
+    levels: Array,
+    pool_shape: tuple[int, int],
+    *,
+    border: int = 0,
+    portable: bool = False,
+) -> Array:
+    """Crops, each from one level of a pyramid, averaged over a roi's grids.
+
+    A grid's points lie on its box from corner to corner, first and last row and
+    column upon the edges. Values between cells are interpolated bilinearly; a point
+    outside the map has the value 0.
+
+    Args:
+        maps: [B, h, w, F] float32, one for each level
+        boxes: [B, R, G, 4], where 0 and 1 are the centres of the map's first and last
+            cell, those of the border included
+        levels: int32 [B, R] positions in `maps`
+        pool_shape: points of a grid along height and width
+        border: cells, 0 or 1, by which the maps are thought to be continued on all
+            sides, with the values of the cells next to them
+        portable: whether to compute it in the twin
+
+    Returns:
+        [B, R, *pool_shape, F]. Gradients flow into the maps only.
+    """
+    boxes = tf.stop_gradient(boxes)
+    if portable:
+        return portable_ops.pool_levels(maps, boxes, levels, pool_shape, border=border)
+    num_images, num_rois = tf.shape(levels)[0], tf.shape(levels)[1]
+    image_indices = tf.repeat(tf.range(num_images), num_rois)  # [B * R]
+    levels = tf.reshape(levels, [-1])
+    boxes = tf.reshape(boxes, [-1, boxes.shape[2], 4])  # [B * R, G, 4]
+
+    pooled, places = [], []
+    for level, features in enumerate(maps):
+        if border:
+            margin = [border, border]
+            features = tf.pad(features, [[0, 0], margin, margin, [0, 0]], "SYMMETRIC")
+        rows = tf.where(levels == level)[:, 0]
+        places.append(rows)
+        level_boxes = tf.unstack(tf.gather(boxes, rows), axis=1)
+        level_images = tf.gather(image_indices, rows)
+        crops = [
+            tf.image.crop_and_resize(features, one, level_images, pool_shape)
+            for one in level_boxes
+        ]
+        pooled.append(tf.add_n(crops) / len(crops))
+    order = tf.math.invert_permutation(tf.concat(places, axis=0))
+    pooled = tf.gather(tf.concat(pooled, axis=0), order)  # [B * R, *pool_shape, F]
+    return tf.reshape(pooled, [num_images, num_rois, *pool_shape, maps[0].shape[-1]])

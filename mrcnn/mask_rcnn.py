@@ -1,0 +1,368 @@
+"""The object users hold: a network, its weights and what one does with them.
+
+Methods are short and delegate: the network is built in `network.py`, images are
+detected in `inference/`, files are read in `weights/`.
+"""
+
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from mrcnn import network
+from mrcnn.config import Config
+from mrcnn.geometry.conventions import CONVENTIONS, Convention, GeometryName
+from mrcnn.inference import detect, inputs, inspection, outputs
+from mrcnn.inference.results import Instances
+from mrcnn.network_cache import NetworkCache
+from mrcnn.training import run_dir, trainable
+from mrcnn.weights.loading import load_into
+from mrcnn.weights.peeking import geometry_of_file
+from mrcnn.weights.report import LoadReport
+from mrcnn.weights.saving import LegacySavingModel
+
+logger = logging.getLogger("mrcnn")
+
+MODES = ("training", "inference")
+
+
+class MaskRCNN:
+    """Mask R-CNN with matterport's methods.
+
+        model = MaskRCNN(config=InferenceConfig())
+        model.load_weights("mask_rcnn_coco.h5")
+        result = model.detect([image])[0]
+
+    Attributes:
+        config: the Config; the network follows changes that leave its weights alone
+        keras_model: the network, built when first used
+        geometry: "matterport" or "aligned", see `Config.GEOMETRY`
+        class_names: one for each class id, once weights or a dataset have told them
+        epoch, log_dir, checkpoint_path: of the run that weights were loaded from
+        anchors: the last anchors that `get_anchors` made, in pixels
+    """
+
+    def __init__(
+        self,
+        mode: str = "inference",
+        config: Config | None = None,
+        model_dir: str | os.PathLike = "logs",
+    ) -> None:
+        """Checks the config; the network is built when it is first needed.
+
+        Args:
+            mode: "training" or "inference"; kept for old callers, as one object does
+                both
+            config: an instance of a Config subclass
+            model_dir: folder in which runs keep their checkpoints
+        """
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode!r}, expected one of {MODES}.")
+        if not isinstance(config, Config):
+            got = "a class" if isinstance(config, type) else f"{config!r:.60}"
+            raise TypeError(
+                f"MaskRCNN needs a config, but got {got}. "
+                "Pass an instance: MaskRCNN(config=MyConfig())."
+            )
+        config.validate()
+        self.mode = mode
+        self.config = config
+        self.model_dir = os.fspath(model_dir)
+        self.geometry: GeometryName = config.GEOMETRY or "aligned"
+        self.class_names: list[str] | None = None
+        self.anchors: np.ndarray | None = None
+        self._cache = NetworkCache()
+        self.set_log_dir()
+
+    # --- The network ------------------------------------------------------------
+
+    @property
+    def keras_model(self) -> LegacySavingModel:
+        """The network; it follows changes of the config that keep its weights."""
+        model = self._cache.model(self.config, self.geometry, self.class_names)
+        model.file_attributes.update(self._file_attributes())
+        return model
+
+    def build(self, mode: str, config: Config) -> LegacySavingModel:
+        """A fresh network for a config; `keras_model` holds the object's own."""
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode!r}, expected one of {MODES}.")
+        config.validate()
+        return network.build_network(
+            config,
+            self.geometry,
+            class_names=self.class_names,
+            model_class=LegacySavingModel,
+        )
+
+    def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
+        """Anchors for molded images of one shape.
+
+        Args:
+            image_shape: (height, width) or more of the molded image
+
+        Returns:
+            [A, 4] float32, normalized; `anchors` holds them in pixels
+        """
+        self.anchors = network.pixel_anchors_for_image(
+            self.config, image_shape, self.geometry
+        )
+        return self._cache.anchors(self.config, image_shape, self.geometry)
+
+    # --- Weights and runs -------------------------------------------------------
+
+    def load_weights(
+        self,
+        filepath: str | os.PathLike,
+        by_name: bool = False,
+        exclude: str | Iterable[str] | None = None,
+    ) -> LoadReport:
+        """Loads a weights file, by full weight name and never by position.
+
+        Args:
+            filepath: an .h5 file in matterport's layout
+            by_name: False demands that file and network hold the same weights; True
+                leaves alone what the file lacks
+            exclude: names of layers to leave as they are; implies `by_name`
+
+        Returns:
+            What became of every weight; it is logged as well.
+        """
+        geometry_before = self.geometry
+        self._follow_geometry(geometry_of_file(filepath), filepath)
+        try:
+            report = load_into(
+                self.keras_model,
+                filepath,
+                exclude=exclude or (),
+                by_name=by_name or bool(exclude),
+            )
+        except Exception:
+            self.geometry = geometry_before
+            raise
+        names = report.class_names
+        if names is not None and len(names) == self.config.NUM_CLASSES:
+            self.class_names = names
+        self.set_log_dir(filepath)
+        return report
+
+    def find_last(self) -> str:
+        """Path of the last checkpoint of this config's last run that has one."""
+        return run_dir.find_last_checkpoint(self.model_dir, self._run_name())
+
+    def set_log_dir(self, model_path: str | os.PathLike | None = None) -> None:
+        """Begins a new run, or goes on with the one a checkpoint belongs to."""
+        name = self._run_name()
+        if model_path is None:
+            run = run_dir.new_run(self.model_dir, name)
+        else:
+            run = run_dir.continued_run(self.model_dir, name, os.fspath(model_path))
+        self.epoch = run.epoch
+        self.log_dir = run.log_dir
+        self.checkpoint_path = run.checkpoint_path
+
+    def set_trainable(
+        self,
+        layer_regex: str,
+        keras_model: keras.Model | None = None,
+        indent: int = 0,
+        verbose: int = 1,
+    ) -> None:
+        """Makes the layers learn whose names match, and all others rest."""
+        model = self.keras_model if keras_model is None else keras_model
+        chosen = trainable.set_trainable(model, layer_regex)
+        if verbose > 0:
+            logger.info("Selecting layers to train")
+            for layer in chosen:
+                row = f"{layer.name:20}   ({type(layer).__name__})"
+                logger.info("%s%s", " " * indent, row)
+
+    # --- Detection --------------------------------------------------------------
+
+    def detect(
+        self,
+        images: Any,
+        verbose: int = 0,
+        *,
+        batch_size: int | None = None,
+        masks: bool = True,
+    ) -> list[Instances]:
+        """The instances in any number of images of any shapes.
+
+        Args:
+            images: a list of arrays [H, W, C] or [H, W], of paths, or both; or an
+                array [N, H, W, C]. Values are 0..255; 16-bit images and images whose
+                mean was subtracted are recognised
+            verbose: 1 shows progress
+            batch_size: images for one call of the network; by default
+                `config.BATCH_SIZE`
+            masks: False leaves out the masks and the time they take
+
+        Returns:
+            One `Instances` per image, which reads as a dict of `rois` [N, 4] int32,
+            `class_ids` [N] int32, `scores` [N] float32, `masks` [H, W, N] bool.
+        """
+        return detect.detect(
+            images,
+            batch_size=batch_size,
+            verbose=verbose,
+            **self._detect_options(masks),
+        )
+
+    def detect_molded(
+        self,
+        molded_images: np.ndarray,
+        image_metas: np.ndarray,
+        verbose: int = 0,
+        *,
+        masks: bool = True,
+    ) -> list[Instances]:
+        """The instances in images that `mold_inputs` made ready, as one batch."""
+        if verbose:
+            logger.info("Processing %d images", len(molded_images))
+        return detect.detect_molded(
+            molded_images, image_metas, **self._detect_options(masks)
+        )
+
+    def mold_inputs(self, images: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Molded images [N, h, w, C], image metas [N, 12 + C] and windows [N, 4]."""
+        return inputs.mold_inputs(
+            images, self.config, pad_after_mean=self._convention.pad_after_mean
+        )
+
+    def unmold_detections(
+        self,
+        detections: np.ndarray,
+        mrcnn_mask: np.ndarray,
+        original_image_shape: Sequence[int],
+        image_shape: Sequence[int],
+        window: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """One image's network outputs in pixels of the image as loaded.
+
+        Args:
+            detections: [D, 6]
+            mrcnn_mask: [D, S, S, C]
+            original_image_shape: (H, W) or more
+            image_shape: (height, width) or more of the molded image
+            window: [4] pixels of the molded image
+
+        Returns:
+            rois [N, 4] int32, class ids [N] int32, scores [N] float32 and masks
+            [H, W, N] bool
+        """
+        instances = outputs.unmold(
+            detections,
+            mrcnn_mask,
+            tuple(original_image_shape),
+            tuple(image_shape),
+            np.asarray(window),
+            convention=self._convention,
+            mask_threshold=self.config.MASK_THRESHOLD,
+        )
+        return instances.rois, instances.class_ids, instances.scores, instances.masks
+
+    # --- Looking inside ---------------------------------------------------------
+
+    def run_graph(
+        self,
+        images: Any,
+        outputs: Sequence[tuple[str, Any]],
+        image_metas: np.ndarray | None = None,
+    ) -> OrderedDict[str, np.ndarray]:
+        """Values of inner tensors for some images.
+
+        Args:
+            images: as for `detect`, of one molded shape; molded already if
+                `image_metas` are given
+            outputs: pairs of a title and a symbolic tensor or a layer's name
+            image_metas: [N, 12 + C]
+
+        Returns:
+            Arrays by title, in the order of `outputs`.
+        """
+        model = self.keras_model
+        if image_metas is None:
+            images, image_metas, _ = self.mold_inputs(images)
+        values = inspection.evaluate_tensors(
+            model, outputs, [images, image_metas, self._batch_anchors(images)]
+        )
+        for title, array in values.items():
+            logger.info("%-25s shape: %-20s %s", title, array.shape, array.dtype)
+        return values
+
+    def ancestor(
+        self, tensor: Any, name: str, checked: list[Any] | None = None
+    ) -> Any | None:
+        """The tensor that the layer of a name made on the way to a tensor, or None."""
+        return inspection.find_ancestor(tensor, name, checked)
+
+    def find_trainable_layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        """The layer that holds the weights, inside any wrappers around it."""
+        return inspection.unwrap(layer)
+
+    def get_trainable_layers(self) -> list[keras.layers.Layer]:
+        """Layers that hold weights, in the network's order."""
+        return inspection.layers_with_weights(self.keras_model)
+
+    # --- Helpers ----------------------------------------------------------------
+
+    @property
+    def _convention(self) -> Convention:
+        return CONVENTIONS[self.geometry]
+
+    def _run_name(self) -> str:
+        return self.config.NAME or "mask_rcnn"
+
+    def _file_attributes(self) -> dict[str, Any]:
+        attributes: dict[str, Any] = {
+            "geometry": self.geometry,
+            "config": self.config.to_dict(),
+        }
+        if self.class_names is not None:
+            attributes["class_names"] = list(self.class_names)
+        return attributes
+
+    def _follow_geometry(
+        self, stated: GeometryName | None, filepath: str | os.PathLike
+    ) -> None:
+        """Takes on the geometry of a weights file, unless the config names one."""
+        wanted = self.config.GEOMETRY
+        if wanted is None:
+            self.geometry = stated or self.geometry
+        elif stated not in (None, wanted):
+            logger.warning(
+                "%s was trained with the %r geometry, but Config.GEOMETRY asks for "
+                "%r: boxes and masks will be somewhat off until it is trained on. "
+                "Leave GEOMETRY at None to follow the weights.",
+                os.fspath(filepath),
+                stated,
+                wanted,
+            )
+
+    def _detect_options(self, masks: bool) -> dict[str, Any]:
+        detector = self._cache.detector(self.keras_model, masks=masks)
+
+        def predict(molded_images: np.ndarray, image_metas: np.ndarray) -> tuple:
+            anchors = self._batch_anchors(molded_images)
+            found = detector.predict_on_batch([molded_images, image_metas, anchors])
+            return tuple(found) if masks else (found, None)
+
+        return {
+            "config": self.config,
+            "predict": predict,
+            "convention": self._convention,
+            "masks": masks,
+            "mask_threshold": self.config.MASK_THRESHOLD,
+            "class_names": self.class_names,
+        }
+
+    def _batch_anchors(self, molded_images: np.ndarray) -> np.ndarray:
+        """Anchors for each image of a batch. [B, h, w, C] -> [B, A, 4]"""
+        shape = molded_images.shape[1:]
+        anchors = self._cache.anchors(self.config, shape, self.geometry)
+        return np.broadcast_to(anchors, (len(molded_images), *anchors.shape))

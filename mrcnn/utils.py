@@ -1,0 +1,74 @@
+"""Door: helper functions and `Dataset` under matterport's names.
+
+Imports without TensorFlow. The functions live in `compat/`, on top of `geometry/`.
+"""
+
+import logging
+import math
+import os
+import random
+import shutil
+import sys
+import urllib.request
+import warnings
+
+import numpy as np
+
+from mrcnn.compat.anchors import generate_anchors, generate_pyramid_anchors
+from mrcnn.compat.boxes import (
+    apply_box_deltas,
+    batch_slice,
+    box_refinement,
+    box_refinement_graph,
+    compute_iou,
+    compute_overlaps,
+    denorm_boxes,
+    non_max_suppression,
+    norm_boxes,
+    trim_zeros,
+)
+from mrcnn.compat.masks import (
+    compute_overlaps_masks,
+    expand_mask,
+    extract_bboxes,
+    minimize_mask,
+    mold_mask,
+    resize_mask,
+    unmold_mask,
+)
+from mrcnn.compat.resizing import resize, resize_image
+from mrcnn.data.dataset import Dataset
+
+__all__ = [
+    "Dataset",
+    "apply_box_deltas",
+    "batch_slice",
+    "box_refinement",
+    "box_refinement_graph",
+    "compute_iou",
+    "compute_overlaps",
+    "compute_overlaps_masks",
+    "denorm_boxes",
+    "expand_mask",
+    "extract_bboxes",
+    "generate_anchors",
+    "generate_pyramid_anchors",
+    "logging",
+    "math",
+    "minimize_mask",
+    "mold_mask",
+    "non_max_suppression",
+    "norm_boxes",
+    "np",
+    "os",
+    "random",
+    "resize",
+    "resize_image",
+    "resize_mask",
+    "shutil",
+    "sys",
+    "trim_zeros",
+    "unmold_mask",
+    "urllib",
+    "warnings",
+]

@@ -1,0 +1,92 @@
+"""What a file that should hold weights really is, told from its first bytes.
+
+Nothing is unpacked or run: a zip archive is asked for its list of names, every other
+file for its first few hundred bytes.
+"""
+
+import os
+import zipfile
+from pathlib import Path
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+DOWNLOAD_AGAIN = "Download it again and compare its length with the source's."
+OTHER_FRAMEWORK = "This loader reads .h5 files in matterport's layout."
+
+# First bytes -> what the file looks like, and what to do.
+SIGNATURES: dict[bytes, tuple[str, str]] = {
+    b"version https://git-lfs": (
+        "a git-lfs pointer, not the file it stands for",
+        "Run `git lfs pull` in its repository.",
+    ),
+    b"\x80\x02": ("a Python pickle (old PyTorch or Detectron)", OTHER_FRAMEWORK),
+    b"\x80\x03": ("a Python pickle", OTHER_FRAMEWORK),
+    b"\x80\x04": ("a Python pickle", OTHER_FRAMEWORK),
+    b"\x80\x05": ("a Python pickle", OTHER_FRAMEWORK),
+    b"\x1f\x8b": ("a gzip archive", "Unpack it first."),
+    b"\x89PNG": ("a PNG image", "Check the path."),
+    b"\xff\xd8\xff": ("a JPEG image", "Check the path."),
+    b"%PDF": ("a PDF document", "Check the path."),
+}
+
+
+def describe_file(path: str | os.PathLike) -> str:
+    """What a file that HDF5 refuses looks like, and what to do, in one line."""
+    path = Path(path)
+    length = path.stat().st_size
+    if length == 0:
+        return f"is empty (0 bytes). {DOWNLOAD_AGAIN}"
+    with path.open("rb") as file:
+        head = file.read(512)
+    look, remedy = _describe(path, head)
+    return f"looks like {look} ({length} bytes). {remedy}"
+
+
+def _describe(path: Path, head: bytes) -> tuple[str, str]:
+    if head.startswith(HDF5_SIGNATURE):
+        return "an HDF5 file that is cut off or damaged", DOWNLOAD_AGAIN
+    for signature, description in SIGNATURES.items():
+        if head.startswith(signature):
+            return description
+    if head.startswith(b"PK"):
+        return _describe_archive(path)
+    if head[257:262] == b"ustar":
+        return "a tar archive", "Unpack it first."
+    if head[8:10] == b'{"':
+        return "a safetensors file", OTHER_FRAMEWORK
+    return _describe_text(head)
+
+
+def _describe_archive(path: Path) -> tuple[str, str]:
+    """A zip archive, by the names of what it holds."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return "a zip archive that is cut off", DOWNLOAD_AGAIN
+    if "model.weights.h5" in names:
+        remedy = (
+            "It is read by keras.saving.load_model; save the weights from there "
+            "with save_weights, under a name that ends in .h5."
+        )
+        return "a whole Keras model (.keras)", remedy
+    if any(name.endswith("data.pkl") for name in names):
+        return "a PyTorch file", OTHER_FRAMEWORK
+    if names and all(name.endswith(".npy") for name in names):
+        return "a NumPy archive (.npz)", OTHER_FRAMEWORK
+    return "a zip archive", "Unpack it first."
+
+
+def _describe_text(head: bytes) -> tuple[str, str]:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
+        remedy = (
+            "The download ended on a login, warning or error page: open its address "
+            "in a browser, save the file itself."
+        )
+        return "an HTML page", remedy
+    if all(byte >= 32 or byte in b"\t\r\n\f" for byte in head):
+        return f"text that begins with {head[:40]!r}", "Check the path."
+    if not any(head):
+        return "a file of zeros", DOWNLOAD_AGAIN
+    return f"no kind of weights file known here (begins {head[:8]!r})", OTHER_FRAMEWORK

@@ -1,0 +1,115 @@
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.heads.box import BoxHead
+from mrcnn.layers.batch_norm import BatchNorm
+
+
+def model_of(num_rois=5, **options):
+    features = keras.Input((num_rois, 7, 7, 4))
+    return keras.Model(
+        features, BoxHead(features.shape[2], 3, fc_layers_size=8, **options)(features)
+    )
+
+
+@pytest.fixture
+def features(rng):
+    return rng.normal(size=(2, 5, 7, 7, 4)).astype("float32")
+
+
+@pytest.mark.parametrize("num_rois", [5, None])
+def test_every_roi_gets_scores_and_a_box_for_every_class(num_rois, features):
+    model = model_of(num_rois)
+    assert [output.shape for output in model.outputs] == [
+        (None, num_rois, 3),
+        (None, num_rois, 3),
+        (None, num_rois, 3, 4),
+    ]
+    assert [output.shape for output in model(features)] == [
+        (2, 5, 3),
+        (2, 5, 3),
+        (2, 5, 3, 4),
+    ]
+
+
+def test_probs_are_the_softmax_of_the_logits(features):
+    logits, probs, _ = model_of()(features)
+    exponentials = np.exp(logits)
+    expected = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(probs, expected, rtol=1e-5)
+
+
+def test_a_roi_does_not_see_its_neighbours(features):
+    model = model_of(None)
+    together = model(features)
+    alone = model(features[1:, 3:4])
+    for output, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(output[1, 3], other[0, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_deltas_run_class_by_class():
+    model = model_of()
+    layer = model.get_layer("mrcnn_bbox_fc")
+    layer.set_weights([np.zeros(layer.kernel.shape), np.arange(12, dtype="float32")])
+    _, _, deltas = model(np.ones((1, 5, 7, 7, 4), "float32"))
+    rows = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    np.testing.assert_array_equal(deltas[0, 4], rows)
+
+
+def test_names_and_shapes_are_those_of_checkpoints():
+    model = model_of()
+    weights = {
+        layer.name: [tuple(weight.shape) for weight in layer.weights]
+        for layer in model.layers
+        if layer.weights
+    }
+    assert weights == {
+        "mrcnn_class_conv1": [(7, 7, 4, 8), (8,)],
+        "mrcnn_class_bn1": [(8,)] * 4,
+        "mrcnn_class_conv2": [(1, 1, 8, 8), (8,)],
+        "mrcnn_class_bn2": [(8,)] * 4,
+        "mrcnn_class_logits": [(8, 3), (3,)],
+        "mrcnn_bbox_fc": [(8, 12), (12,)],
+    }
+    names = [layer.name for layer in model.layers]
+    assert {"pool_squeeze", "mrcnn_class", "mrcnn_bbox"} < set(names)
+
+
+def test_one_head_on_two_sets_of_rois_shares_its_weights(features):
+    head = BoxHead(7, 3, fc_layers_size=8)
+    few, many = keras.Input((2, 7, 7, 4)), keras.Input((5, 7, 7, 4))
+    model = keras.Model([few, many], [head(few), head(many)])
+    alone = keras.Model(many, head(many))
+    assert len(model.weights) == len(alone.weights)
+    (logits, _, _), (logits_again, _, _) = model([features[:, :2], features])
+    np.testing.assert_allclose(logits, logits_again[:, :2], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("train_bn", "frozen"), [(None, False), (False, True)])
+def test_only_false_freezes_the_normalizations(train_bn, frozen):
+    model = model_of(train_bn=train_bn)
+    norms = [layer for layer in model.layers if isinstance(layer, BatchNorm)]
+    assert [norm.frozen for norm in norms] == [frozen, frozen]
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_outputs_are_float32_under_mixed_precision(policy, features):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = model_of()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("mrcnn_class_conv1").compute_dtype != "float32"
+    for symbol, output in zip(model.outputs, model(features), strict=True):
+        assert symbol.dtype == "float32"
+        assert keras.backend.standardize_dtype(output.dtype) == "float32"
+        assert np.isfinite(output).all()
+
+
+def test_a_saved_head_comes_back_with_its_weights(features, tmp_path):
+    model = model_of()
+    model.save(tmp_path / "head.keras")
+    twin = keras.saving.load_model(tmp_path / "head.keras")
+    for one, other in zip(model(features), twin(features), strict=True):
+        np.testing.assert_array_equal(one, other)

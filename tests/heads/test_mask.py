@@ -1,0 +1,104 @@
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.heads.mask import MaskHead
+from mrcnn.layers.batch_norm import BatchNorm
+
+
+def model_of(num_rois=3, **options):
+    features = keras.Input((num_rois, 6, 6, 4))
+    return keras.Model(features, MaskHead(5, channels=8, **options)(features))
+
+
+@pytest.fixture
+def features(rng):
+    return rng.normal(size=(2, 3, 6, 6, 4)).astype("float32")
+
+
+@pytest.mark.parametrize("num_rois", [3, None])
+def test_every_roi_gets_a_patch_of_twice_the_side_for_every_class(num_rois, features):
+    model = model_of(num_rois)
+    assert model.output_shape == (None, num_rois, 12, 12, 5)
+    patches = np.array(model(features))
+    assert patches.shape == (2, 3, 12, 12, 5)
+    assert patches.min() >= 0
+    assert patches.max() <= 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_only_as_many_rois_are_computed_as_there_are(count, features):
+    model = model_of(None)
+    model.compile(jit_compile=False)
+    patches = model.predict_on_batch(features[:, :count])
+    assert patches.shape == (2, count, 12, 12, 5)
+    all_patches = np.array(model(features))
+    np.testing.assert_allclose(patches, all_patches[:, :count], atol=1e-5)
+
+
+def test_names_and_shapes_are_those_of_checkpoints():
+    weights = {
+        layer.name: [tuple(weight.shape) for weight in layer.weights]
+        for layer in model_of().layers
+        if layer.weights
+    }
+    assert weights == {
+        "mrcnn_mask_conv1": [(3, 3, 4, 8), (8,)],
+        "mrcnn_mask_bn1": [(8,)] * 4,
+        "mrcnn_mask_conv2": [(3, 3, 8, 8), (8,)],
+        "mrcnn_mask_bn2": [(8,)] * 4,
+        "mrcnn_mask_conv3": [(3, 3, 8, 8), (8,)],
+        "mrcnn_mask_bn3": [(8,)] * 4,
+        "mrcnn_mask_conv4": [(3, 3, 8, 8), (8,)],
+        "mrcnn_mask_bn4": [(8,)] * 4,
+        "mrcnn_mask_deconv": [(2, 2, 8, 8), (8,)],
+        "mrcnn_mask": [(1, 1, 8, 5), (5,)],
+    }
+
+
+def test_a_patch_without_kernels_is_the_sigmoid_of_the_bias():
+    model = model_of()
+    layer = model.get_layer("mrcnn_mask")
+    biases = np.array([-1.0, 0.0, 1.0, 2.0, 3.0])
+    layer.set_weights([np.zeros(layer.layer.kernel.shape), biases])
+    patches = model(np.ones((1, 3, 6, 6, 4), "float32"))
+    np.testing.assert_allclose(
+        patches[0, 2, 5, 7], 1 / (1 + np.exp(-biases)), rtol=1e-5
+    )
+
+
+def test_one_head_on_two_sets_of_rois_shares_its_weights(features):
+    head = MaskHead(5, channels=8)
+    few, many = keras.Input((2, 6, 6, 4)), keras.Input((3, 6, 6, 4))
+    model = keras.Model([few, many], [head(few), head(many)])
+    assert len(model.weights) == len(model_of().weights)
+    some, all_patches = model([features[:, :2], features])
+    np.testing.assert_allclose(some, all_patches[:, :2], atol=1e-5)
+
+
+@pytest.mark.parametrize(("train_bn", "frozen"), [(None, False), (False, True)])
+def test_only_false_freezes_the_normalizations(train_bn, frozen):
+    model = model_of(train_bn=train_bn)
+    norms = [layer for layer in model.layers if isinstance(layer, BatchNorm)]
+    assert [norm.frozen for norm in norms] == [frozen] * 4
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_patches_are_float32_under_mixed_precision(policy, features):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = model_of()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("mrcnn_mask_conv1").compute_dtype != "float32"
+    patches = model(features)
+    assert model.outputs[0].dtype == "float32"
+    assert keras.backend.standardize_dtype(patches.dtype) == "float32"
+    assert np.isfinite(patches).all()
+
+
+def test_a_saved_head_comes_back_with_its_weights(features, tmp_path):
+    model = model_of()
+    model.save(tmp_path / "head.keras")
+    twin = keras.saving.load_model(tmp_path / "head.keras")
+    np.testing.assert_array_equal(model(features), twin(features))

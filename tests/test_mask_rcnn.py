@@ -1,0 +1,289 @@
+"""The object users hold, against matterport's own results and in all its methods."""
+
+import logging
+import threading
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.config import Config
+from mrcnn.geometry.boxes import pairwise_iou
+from mrcnn.mask_rcnn import MaskRCNN
+from tests.fixtures import recipe_h5
+from tests.small_configs import GoldenConfig, TinyConfig
+
+
+@pytest.fixture(scope="module")
+def recipe_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "mask_rcnn_recipe.h5"
+    recipe_h5.write(path, "resnet50", 81)
+    return path
+
+
+@pytest.fixture(scope="module")
+def golden_model(recipe_file):
+    model = MaskRCNN("inference", GoldenConfig(), "logs")
+    report = model.load_weights(recipe_file, by_name=True)
+    assert report.is_complete
+    assert len(report.loaded) == 384
+    return model
+
+
+def test_detect_gives_matterports_results(golden_model, golden_matterport):
+    assert golden_model.geometry == "matterport"
+    result = golden_model.detect([golden_matterport["image"]])[0]
+
+    golden_rois = golden_matterport["detect_rois"]
+    assert result["rois"].dtype == np.int32
+    assert len(result["rois"]) == len(golden_rois)
+    iou = pairwise_iou(golden_rois, result["rois"])
+    other = golden_matterport["detect_class_ids"][:, None] != result["class_ids"]
+    partners = np.where(other, 0, iou).argmax(axis=1)
+    assert len(set(partners)) == len(golden_rois)
+    assert np.abs(result["rois"][partners] - golden_rois).max() <= 1
+    np.testing.assert_allclose(
+        result["scores"][partners], golden_matterport["detect_scores"], atol=1e-3
+    )
+
+    shape = golden_matterport["detect_masks_shape"]
+    bits = np.unpackbits(golden_matterport["detect_masks_packed"])
+    golden_masks = bits[: shape.prod()].reshape(shape).astype(bool)
+    masks = result["masks"][..., partners]
+    both = (masks & golden_masks).sum(axis=(0, 1))
+    either = (masks | golden_masks).sum(axis=(0, 1))
+    assert (both / np.maximum(either, 1))[either > 0].min() >= 0.98
+
+
+def test_molded_inputs_are_matterports(golden_model, golden_matterport):
+    molded, metas, windows = golden_model.mold_inputs([golden_matterport["image"]])
+    np.testing.assert_array_equal(molded, golden_matterport["molded"])
+    np.testing.assert_array_equal(metas, golden_matterport["image_meta"])
+    np.testing.assert_array_equal(windows, golden_matterport["window"])
+    anchors = golden_model.get_anchors(molded.shape[1:])
+    np.testing.assert_array_equal(anchors, golden_matterport["anchors"])
+    assert golden_model.anchors.shape == anchors.shape
+    assert np.abs(golden_model.anchors).max() > 100
+
+
+def test_unmolded_detections_are_matterports(golden_model, golden_matterport):
+    detections = golden_matterport["detections"]
+    num_real = len(golden_matterport["detect_rois"])
+    class_ids = detections[:num_real, 4].astype(int)
+    patches = np.zeros((100, 28, 28, 81), "float32")
+    rows = np.arange(num_real)
+    patches[rows, :, :, class_ids] = golden_matterport["mask_of_class"]
+    rois, ids, scores, masks = golden_model.unmold_detections(
+        detections, patches, (200, 256, 3), (256, 256, 3), [28, 0, 228, 256]
+    )
+    np.testing.assert_array_equal(rois, golden_matterport["detect_rois"])
+    np.testing.assert_array_equal(ids, golden_matterport["detect_class_ids"])
+    np.testing.assert_array_equal(scores, golden_matterport["detect_scores"])
+    packed = np.packbits(masks)
+    np.testing.assert_array_equal(packed, golden_matterport["detect_masks_packed"])
+
+
+def test_weights_come_back_bit_by_bit_and_say_what_they_are(golden_model, tmp_path):
+    golden_model.class_names = [f"class {index}" for index in range(81)]
+    golden_model.keras_model.save_weights(tmp_path / "any.h5")
+    with h5py.File(tmp_path / "any.h5") as file:
+        assert file["conv1/conv1/kernel:0"].shape == (7, 7, 3, 64)
+        assert file["rpn_model/rpn_conv_shared/kernel:0"].shape == (3, 3, 256, 512)
+    again = MaskRCNN(config=GoldenConfig())
+    report = again.load_weights(tmp_path / "any.h5")
+    assert again.geometry == "matterport"
+    assert again.class_names == golden_model.class_names
+    assert report.config["NUM_CLASSES"] == 81
+    old = golden_model.keras_model.get_weights()
+    for before, after in zip(old, again.keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_another_number_of_classes_skips_the_last_layers(recipe_file, caplog):
+    class BalloonConfig(GoldenConfig):
+        NAME = "balloon"
+        NUM_CLASSES = 2
+
+    model = MaskRCNN("training", BalloonConfig(), "logs")
+    with caplog.at_level(logging.WARNING, logger="mrcnn"):
+        report = model.load_weights(recipe_file, by_name=True)
+    skipped = {mismatch.name.split("/")[0] for mismatch in report.mismatched}
+    assert skipped == {"mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask"}
+    assert "81" in caplog.text
+    report = model.load_weights(
+        recipe_file,
+        by_name=True,
+        exclude=["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"],
+    )
+    assert not report.mismatched
+    assert len(report.excluded) == 6
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    keras.utils.set_random_seed(5)
+    return MaskRCNN(config=TinyConfig())
+
+
+@pytest.fixture
+def photos(rng):
+    shapes = [(60, 80, 3), (64, 64, 3), (100, 40, 3)]
+    return [rng.integers(0, 256, shape).astype("uint8") for shape in shapes]
+
+
+def test_without_weights_the_geometry_is_aligned(tiny):
+    assert tiny.geometry == "aligned"
+    assert tiny.keras_model.get_layer("roi_align_mask").sample_bins
+
+
+def test_an_explicit_geometry_wins_with_a_warning(tiny, tmp_path, caplog):
+    tiny.keras_model.save_weights(tmp_path / "aligned.h5")
+    config = TinyConfig()
+    config.GEOMETRY = "matterport"
+    other = MaskRCNN(config=config)
+    with caplog.at_level(logging.WARNING, logger="mrcnn"):
+        other.load_weights(tmp_path / "aligned.h5")
+    assert other.geometry == "matterport"
+    assert "trained with the 'aligned' geometry" in caplog.text
+
+
+def test_a_file_that_does_not_fit_leaves_the_model_as_it_was(tiny, tmp_path):
+    config = TinyConfig()
+    config.TOP_DOWN_PYRAMID_SIZE = 8
+    config.GEOMETRY = "matterport"
+    MaskRCNN(config=config).keras_model.save_weights(tmp_path / "narrow.h5")
+    before = tiny.keras_model.get_weights()
+    with pytest.raises(ValueError, match="fpn_c5p5"):
+        tiny.load_weights(tmp_path / "narrow.h5", by_name=True)
+    assert tiny.geometry == "aligned"
+    for old, new in zip(before, tiny.keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_detect_takes_any_number_of_images_of_any_shape(tiny, photos):
+    assert tiny.detect([]) == []
+    together = tiny.detect(photos, batch_size=2)
+    assert len(together) == 3
+    for photo, result in zip(photos, together, strict=True):
+        assert result["masks"].shape == (*photo.shape[:2], len(result["rois"]))
+        alone = tiny.detect([photo])[0]
+        np.testing.assert_array_equal(alone["rois"], result["rois"])
+        np.testing.assert_allclose(alone["scores"], result["scores"], rtol=1e-4)
+
+
+def test_detect_without_masks(tiny, photos):
+    with_masks = tiny.detect(photos[:1])[0]
+    without = tiny.detect(photos[:1], masks=False)[0]
+    np.testing.assert_array_equal(without["rois"], with_masks["rois"])
+    assert not without.has_masks
+
+
+def test_molded_images_are_detected_as_they_are(tiny, photos):
+    molded, metas, _ = tiny.mold_inputs(photos)
+    results = tiny.detect_molded(molded, metas)
+    for one, other in zip(results, tiny.detect(photos), strict=True):
+        np.testing.assert_array_equal(one["rois"], other["rois"])
+
+
+def test_eight_threads_see_what_one_sees(tiny, photos):
+    model = MaskRCNN(config=TinyConfig())
+    model.keras_model.set_weights(tiny.keras_model.get_weights())
+    expected = model.detect(photos)
+    model = MaskRCNN(config=TinyConfig())  # untraced, so that threads race for it
+    model.keras_model.set_weights(tiny.keras_model.get_weights())
+    found = {}
+
+    def work(index):
+        found[index] = model.detect(photos)
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    for results in found.values():
+        for one, other in zip(results, expected, strict=True):
+            np.testing.assert_array_equal(one["rois"], other["rois"])
+            np.testing.assert_allclose(one["scores"], other["scores"], rtol=1e-5)
+
+
+def test_a_changed_confidence_is_followed(photos):
+    model = MaskRCNN(config=TinyConfig())
+    assert len(model.detect(photos[:1])[0]) > 0
+    model.config.DETECTION_MIN_CONFIDENCE = 1.0
+    assert len(model.detect(photos[:1])[0]) == 0
+
+
+def test_run_graph_gives_inner_values(tiny, photos):
+    outputs = [
+        ("proposals", tiny.keras_model.get_layer("ROI").output),
+        ("masks", tiny.keras_model.get_layer("mrcnn_mask").output),
+        ("probs", "mrcnn_class"),
+    ]
+    values = tiny.run_graph(photos[:1], outputs)
+    assert list(values) == ["proposals", "masks", "probs"]
+    assert values["proposals"].shape == (1, 20, 4)
+    assert values["probs"].shape == (1, 20, 3)
+    assert values["masks"].shape[-3:] == (28, 28, 3)
+    molded, metas, _ = tiny.mold_inputs(photos[:1])
+    again = tiny.run_graph(molded, outputs, image_metas=metas)
+    np.testing.assert_allclose(again["probs"], values["probs"], rtol=1e-4)
+
+
+def test_layers_are_found(tiny):
+    model = tiny.keras_model
+    wrapped = model.get_layer("mrcnn_mask")
+    assert tiny.find_trainable_layer(wrapped) is wrapped.layer
+    layers = tiny.get_trainable_layers()
+    assert wrapped.layer in layers
+    assert all(layer.weights for layer in layers)
+    assert tiny.ancestor(model.outputs[0], "ROI") is model.get_layer("ROI").output
+    assert tiny.ancestor(model.get_layer("ROI").output, "mrcnn_class") is None
+
+
+def test_layers_are_chosen_for_training(tiny, caplog):
+    with caplog.at_level(logging.INFO, logger="mrcnn"):
+        tiny.set_trainable("heads")
+    assert "mrcnn_mask" in caplog.text
+    assert not tiny.keras_model.get_layer("conv1").trainable
+    tiny.set_trainable("all", verbose=0)
+    assert tiny.keras_model.get_layer("conv1").trainable
+
+
+def test_runs_are_named_and_found_again(tiny, tmp_path):
+    model = MaskRCNN("training", TinyConfig(), tmp_path)
+    assert model.epoch == 0
+    assert model.log_dir.startswith(str(tmp_path / "tiny"))
+    with pytest.raises(FileNotFoundError):
+        model.find_last()
+    folder = tmp_path / "tiny20260101T1200"
+    folder.mkdir()
+    tiny.keras_model.save_weights(folder / "mask_rcnn_tiny_0003.h5")
+    assert model.find_last() == str(folder / "mask_rcnn_tiny_0003.h5")
+    model.load_weights(model.find_last())
+    assert model.epoch == 3
+    assert model.log_dir == str(folder)
+    model.set_log_dir()
+    assert model.epoch == 0
+
+
+def test_wrong_arguments_say_what_to_pass():
+    with pytest.raises(TypeError, match="config=MyConfig"):
+        MaskRCNN("inference", TinyConfig, "logs")
+    with pytest.raises(TypeError, match="needs a config"):
+        MaskRCNN("inference")
+    with pytest.raises(ValueError, match="'test'"):
+        MaskRCNN("test", TinyConfig())
+
+    class Wrong(Config):
+        IMAGE_MAX_DIM = 1000
+
+    with pytest.raises(ValueError, match="IMAGE_MAX_DIM"):
+        MaskRCNN(config=Wrong())
+
+
+def test_the_mode_may_be_left_out_and_both_are_taken():
+    assert MaskRCNN(config=TinyConfig()).mode == "inference"
+    assert MaskRCNN(mode="training", config=TinyConfig(), model_dir="x").mode

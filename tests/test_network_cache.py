@@ -1,0 +1,91 @@
+"""A network that follows its config."""
+
+import ast
+import inspect
+import threading
+
+import numpy as np
+import pytest
+
+from mrcnn import network
+from mrcnn.network_cache import ANCHOR_KNOBS, NETWORK_KNOBS, NetworkCache, settings_of
+from tests.small_configs import TinyConfig
+
+
+def config_reads(source):
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "config"
+        and node.attr.isupper()
+    }
+
+
+def test_every_knob_that_the_network_reads_is_watched():
+    assert config_reads(inspect.getsource(network)) == set(NETWORK_KNOBS)
+    anchors = inspect.getsource(network.pixel_anchors_for_image)
+    assert config_reads(anchors) == set(ANCHOR_KNOBS)
+
+
+def test_the_network_is_built_once_while_nothing_changes():
+    cache, config = NetworkCache(), TinyConfig()
+    model = cache.model(config, "aligned")
+    config.LEARNING_RATE = 1.0  # of no concern to the graph
+    assert cache.model(config, "aligned") is model
+
+
+def test_a_change_that_keeps_the_weights_is_followed():
+    cache, config = NetworkCache(), TinyConfig()
+    old = cache.model(config, "aligned")
+    config.DETECTION_MAX_INSTANCES = 4
+    new = cache.model(config, "matterport")
+    assert new is not old
+    assert new.outputs[0].shape == (None, 4, 6)
+    assert not new.get_layer("roi_align_mask").sample_bins
+    for before, after in zip(old.get_weights(), new.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_change_that_needs_other_weights_is_an_error_that_names_it():
+    cache, config = NetworkCache(), TinyConfig()
+    model = cache.model(config, "aligned")
+    config.NUM_CLASSES = 7
+    with pytest.raises(ValueError, match="NUM_CLASSES from 3 to 7"):
+        cache.model(config, "aligned")
+    config.NUM_CLASSES = 3
+    assert cache.model(config, "aligned") is model
+
+
+def test_anchors_follow_shape_geometry_and_knobs():
+    cache, config = NetworkCache(), TinyConfig()
+    square = cache.anchors(config, (64, 64, 3), "aligned")
+    assert cache.anchors(config, np.array([64, 64]), "aligned") is square
+    assert not np.array_equal(cache.anchors(config, (64, 64), "matterport"), square)
+    assert len(cache.anchors(config, (64, 128), "aligned")) == 2 * len(square)
+    config.RPN_ANCHOR_RATIOS = [1]
+    assert 3 * len(cache.anchors(config, (64, 64), "aligned")) == len(square)
+
+
+def test_settings_compare_by_value():
+    config = TinyConfig()
+    before = settings_of(config, "aligned", None)
+    config.RPN_ANCHOR_SCALES = list(config.RPN_ANCHOR_SCALES)
+    config.BBOX_STD_DEV = np.array(config.BBOX_STD_DEV)
+    assert settings_of(config, "aligned", None) == before
+
+
+def test_threads_share_one_network():
+    cache, config = NetworkCache(), TinyConfig()
+    models = []
+    threads = [
+        threading.Thread(target=lambda: models.append(cache.model(config, "aligned")))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(models) == 4
+    assert len(set(map(id, models))) == 1

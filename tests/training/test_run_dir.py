@@ -1,0 +1,63 @@
+"""Names of runs and checkpoints."""
+
+import datetime
+
+import pytest
+
+from mrcnn.training.run_dir import continued_run, find_last_checkpoint, new_run
+
+NOON = datetime.datetime(2026, 11, 21, 12, 5)
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    return str(path)
+
+
+def test_a_new_run_is_named_after_the_config_and_the_time(tmp_path):
+    run = new_run(tmp_path, "Balloon", NOON)
+    assert run.log_dir == str(tmp_path / "balloon20261121T1205")
+    assert run.epoch == 0
+    expected = tmp_path / "balloon20261121T1205" / "mask_rcnn_balloon_0007.h5"
+    assert run.checkpoint(7) == str(expected)
+
+
+def test_a_checkpoint_continues_its_run_wherever_it_lies(tmp_path):
+    path = tmp_path / "old" / "balloon20180101T0102" / "mask_rcnn_balloon_0012.h5"
+    run = continued_run("logs", "balloon", path)
+    assert run.epoch == 12
+    assert run.log_dir == str(path.parent)
+    assert run.checkpoint(12) == str(path)
+
+
+def test_a_dash_or_digits_in_the_name_do_not_hide_the_epoch(tmp_path):
+    folder = tmp_path / "nuc-2b20180101T0102"
+    path = folder / "mask_rcnn_nuc-2b_0003.h5"
+    assert continued_run("logs", "nuc-2b", path).epoch == 3
+
+
+@pytest.mark.parametrize(
+    "path", ["mask_rcnn_coco.h5", "x20180101T0102/other.h5", "a/mask_rcnn_b_0001.h5"]
+)
+def test_any_other_file_begins_a_new_run(path):
+    run = continued_run("logs", "balloon", path)
+    assert run.epoch == 0
+    assert run.log_dir.startswith("logs")
+
+
+def test_the_last_checkpoint_skips_empty_runs_and_other_names(tmp_path):
+    touch(tmp_path / "shapes20260101T0000" / "mask_rcnn_shapes_0009.h5")
+    last = touch(tmp_path / "shapes20260102T0000" / "mask_rcnn_shapes_0010.h5")
+    touch(tmp_path / "shapes20260102T0000" / "mask_rcnn_shapes_0002.h5")
+    (tmp_path / "shapes20260103T0000").mkdir()
+    touch(tmp_path / "shapes_big20260104T0000" / "mask_rcnn_shapes_big_0001.h5")
+    assert find_last_checkpoint(tmp_path, "shapes") == last
+
+
+def test_no_checkpoint_is_an_error_that_says_what_was_looked_for(tmp_path):
+    (tmp_path / "shapes20260103T0000").mkdir()
+    with pytest.raises(FileNotFoundError, match="1 empty run"):
+        find_last_checkpoint(tmp_path, "shapes")
+    with pytest.raises(FileNotFoundError, match="no run folder"):
+        find_last_checkpoint(tmp_path / "absent", "shapes")

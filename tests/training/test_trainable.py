@@ -1,0 +1,66 @@
+"""Choosing the layers that learn."""
+
+import keras
+import pytest
+
+from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.layers.per_roi import PerRoi
+from mrcnn.training.trainable import LAYER_GROUPS, leaf_layers, set_trainable
+
+
+@pytest.fixture
+def model():
+    feature_map = keras.Input((4, 4, 2))
+    hidden = keras.layers.Conv2D(2, 1, name="rpn_conv_shared")(feature_map)
+    nested = keras.Model(feature_map, hidden, name="rpn_model")
+
+    image = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(2, 1, name="conv1")(image)
+    x = BatchNorm(frozen=True, name="bn_conv1")(x)
+    x = keras.layers.Conv2D(2, 1, name="res3a_branch1")(x)
+    x = keras.layers.Conv2D(2, 1, name="res4a_branch1")(x)
+    x = BatchNorm(frozen=False, name="bn5a_branch1")(x)
+    x = nested(x)
+    x = keras.layers.Reshape((4, 4, 1, 2))(x)
+    x = PerRoi(keras.layers.Conv2D(2, 1, name="mrcnn_mask"), name="mrcnn_mask")(x)
+    return keras.Model(image, x)
+
+
+def learning(model):
+    return {layer.name for layer in leaf_layers(model) if layer.trainable_variables}
+
+
+@pytest.mark.parametrize(
+    ("layers", "names"),
+    [
+        ("heads", {"rpn_conv_shared", "mrcnn_mask"}),
+        ("5+", {"bn5a_branch1", "rpn_conv_shared", "mrcnn_mask"}),
+        ("4+", {"res4a_branch1", "bn5a_branch1", "rpn_conv_shared", "mrcnn_mask"}),
+        ("conv1", {"conv1"}),
+        ("(rpn_.*)|(conv1)", {"rpn_conv_shared", "conv1"}),
+    ],
+)
+def test_the_layers_asked_for_learn_and_no_others(model, layers, names):
+    chosen = set_trainable(model, layers)
+    assert learning(model) == names
+    assert {layer.name for layer in chosen} == names
+
+
+def test_all_means_all_but_frozen_batch_norm(model):
+    set_trainable(model, "heads")
+    set_trainable(model, "all")
+    everything = {layer.name for layer in leaf_layers(model)}
+    assert learning(model) == everything - {"bn_conv1"}
+
+
+def test_groups_grow_from_heads_to_all(model):
+    sizes = [len(set_trainable(model, group)) for group in ("heads", "5+", "4+", "3+")]
+    assert sizes == sorted(sizes)
+    assert set(LAYER_GROUPS) == {"heads", "3+", "4+", "5+", "all"}
+
+
+def test_a_choice_that_matches_nothing_is_an_error(model):
+    with pytest.raises(ValueError, match="'haeds' matches no layer"):
+        set_trainable(model, "haeds")
+    with pytest.raises(ValueError, match="not a regular expression"):
+        set_trainable(model, "(res")
