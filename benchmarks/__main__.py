@@ -6,10 +6,11 @@ python -m benchmarks geometry
 
 import argparse
 
-from benchmarks import geometry
+from benchmarks import geometry, inference
 
 BENCHMARKS = {
     "geometry": geometry.run,
+    "inference": inference.run,
 }
 
 

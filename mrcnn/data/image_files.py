@@ -101,6 +101,8 @@ def picture_pixels(picture: Any) -> np.ndarray:
 def picture_shape(picture: Any) -> tuple[int, int]:
     """(H, W) of a Pillow picture once it is upright."""
     width, height = picture.size
+    if picture.format == "TIFF":  # Pillow turns these by itself
+        return (height, width)
     is_turned = picture.getexif().get(_ORIENTATION) in _TURNED
     return (width, height) if is_turned else (height, width)
 
@@ -168,15 +170,17 @@ def _opened(path: PathLike) -> Iterator[Any]:
     """A Pillow picture, or None for a TIFF that Pillow would not read whole."""
     from PIL import Image, UnidentifiedImageError
 
-    try:
-        picture = Image.open(path)
-    except UnidentifiedImageError:
-        if not os.fspath(path).lower().endswith((".tif", ".tiff")):
-            raise
-        yield None
-        return
-    with picture:
-        yield None if _is_layered(picture) else picture
+    # Opened by name, Pillow maps a plain TIFF into memory and garbles turned ones.
+    with open(path, "rb") as file:
+        try:
+            picture = Image.open(file)
+        except UnidentifiedImageError:
+            if not os.fspath(path).lower().endswith((".tif", ".tiff")):
+                raise
+            yield None
+            return
+        with picture:
+            yield None if _is_layered(picture) else picture
 
 
 def _is_layered(picture: Any) -> bool:

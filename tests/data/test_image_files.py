@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from mrcnn.data.image_files import (
     fit_channels,
@@ -182,3 +182,21 @@ def test_ids_are_indices_values_or_colours(tmp_path):
 def test_pixels_keep_the_files_depth(tmp_path):
     Image.fromarray(np.array([[3, 65535]], "uint16")).save(tmp_path / "a.png")
     assert read_pixels(tmp_path / "a.png").tolist() == [[3, 65535]]
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_turned_tiffs_are_upright(tmp_path, rng, compression, orientation):
+    pixels = rng.integers(0, 256, (20, 30, 3)).astype("uint8")
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[274] = orientation
+    path = tmp_path / "turned.tiff"
+    Image.fromarray(pixels).save(path, tiffinfo=tags, compression=compression)
+    upright = {
+        1: pixels,
+        3: np.rot90(pixels, 2),
+        6: np.rot90(pixels, -1),
+        8: np.rot90(pixels),
+    }[orientation]
+    np.testing.assert_array_equal(read_image(path), upright)
+    assert read_image_shape(path) == upright.shape[:2]
