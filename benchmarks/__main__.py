@@ -6,11 +6,13 @@ python -m benchmarks geometry
 
 import argparse
 
-from benchmarks import geometry, inference
+from benchmarks import data, geometry, inference, results_memory
 
 BENCHMARKS = {
+    "data": data.run,
     "geometry": geometry.run,
     "inference": inference.run,
+    "results": results_memory.run,
 }
 
 

@@ -181,6 +181,11 @@ class Config(Knobs):
     # they are divided for training. Published weights need these.
     RPN_BBOX_STD_DEV: Array = np.array([0.1, 0.1, 0.2, 0.2])
 
+    # Error of a delta, in standard deviations, up to which the RPN's box loss is a
+    # parabola, and a line from there on; 0 makes it a line throughout. Smaller makes
+    # the last bit of precision count for more; 1/9 is common.
+    RPN_SMOOTH_L1_BETA = 1.0
+
     # --- Training the heads -----------------------------------------------------
 
     # True trains the heads on the RPN's proposals. False takes rois that the data
@@ -208,8 +213,31 @@ class Config(Knobs):
     ROI_NEGATIVE_IOU_LOW = 0.0
     ROI_NEGATIVE_IOU_HIGH = 0.5
 
+    # True adds the ground-truth boxes to the proposals that rois are drawn from, so
+    # that the heads have positives before the RPN finds any. False trains on what
+    # the RPN finds alone, as in detection.
+    ROI_ADD_GT = True
+
     # Standard deviations of the box head's deltas, as RPN_BBOX_STD_DEV.
     BBOX_STD_DEV: Array = np.array([0.1, 0.1, 0.2, 0.2])
+
+    # The same as RPN_SMOOTH_L1_BETA, for the box head.
+    SMOOTH_L1_BETA = 1.0
+
+    # What the two box losses are divided by: "positives" averages over the numbers
+    # of positives; "sampled" divides their sum by all anchors or rois that were
+    # drawn, as Detectron does, so that images with few objects teach boxes less.
+    BOX_LOSS_NORM = "positives"
+
+    # Dict of class names or class ids, 0 being the background, to the weight of a
+    # roi of that class in the class loss; a class that is left out weighs 1, and
+    # only ratios matter. Raise it for rare classes. None treats all alike.
+    CLASS_WEIGHTS: dict[str | int, float] | None = None
+
+    # How much less a roi whose class is right already counts in the class loss: its
+    # loss is multiplied by its error to this power. 0 is plain cross entropy; 2, the
+    # usual focal loss, helps where background drowns the objects.
+    FOCAL_GAMMA = 0.0
 
     # True cuts each ground-truth mask to its box and shrinks it to MINI_MASK_SHAPE
     # (height, width) pixels, which saves most of the memory that large images with
@@ -227,6 +255,12 @@ class Config(Knobs):
     # Height and width of the mask head's patches in pixels, twice MASK_POOL_SIZE:
     # change both together.
     MASK_SHAPE: Sequence[int] = [28, 28]
+
+    # True predicts one box, or one mask, for a roi whatever its class, instead of one
+    # for each class. It saves weights where there are many classes, and helps where
+    # classes look alike or have few examples. Published weights need False.
+    CLASS_AGNOSTIC_BOXES = False
+    CLASS_AGNOSTIC_MASKS = False
 
     # Which level a roi takes its features from: one with a side of
     # ROI_CANONICAL_SCALE pixels from level ROI_CANONICAL_LEVEL (4 is P4), each
@@ -274,6 +308,28 @@ class Config(Knobs):
     LEARNING_RATE = 0.001
     LEARNING_MOMENTUM = 0.9
 
+    # Images of a step that LEARNING_RATE is meant for: the rate is multiplied by the
+    # real number over this one. Set it when the number of GPUs varies, with a
+    # warm-up. None takes the rate as it is.
+    LEARNING_RATE_BATCH_SIZE: int | None = None
+
+    # How the rate goes on: "constant"; "step", a tenth from each of the epochs in
+    # LEARNING_RATE_DROPS on (parts of epochs count too); "cosine", down to zero at
+    # the last step.
+    LEARNING_RATE_SCHEDULE = "constant"
+    LEARNING_RATE_DROPS: Sequence[float] | None = None
+
+    # Steps at the beginning in which the rate rises from next to nothing. Training
+    # from scratch and large rates need some hundreds.
+    WARMUP_STEPS = 0
+
+    # "sgd", with momentum, or "adamw", which wants a rate of about 0.0001.
+    OPTIMIZER = "sgd"
+
+    # Batches whose gradients make up one step: 4 train as with a batch of four times
+    # the size, in the memory of one and four times the time.
+    ACCUMULATE_STEPS = 1
+
     # Strength of the pull of weights towards zero. Raise it when a small dataset is
     # learnt by heart.
     WEIGHT_DECAY = 0.0001
@@ -281,6 +337,14 @@ class Config(Knobs):
     # Length that the gradient over all weights together is cut to; None cuts
     # nothing. Lower it when the loss jumps or turns into NaN.
     GRADIENT_CLIP_NORM: float | None = 5.0
+
+    # What convolutions compute in: "float32", "mixed_bfloat16" or "mixed_float16".
+    # Mixed is faster and smaller on GPUs; older ones than NVIDIA's Ampere need float16.
+    PRECISION = "float32"
+
+    # Share of the average of weights that a step leaves, below 1, such as 0.999;
+    # the averages are validated and saved. None averages nothing.
+    EMA_DECAY: float | None = None
 
     # Factor of each loss in the sum; a loss that is left out counts once. Raise the
     # mask's, say, when outlines matter more to you than class names.
@@ -291,6 +355,17 @@ class Config(Knobs):
         "mrcnn_bbox_loss": 1.0,
         "mrcnn_mask_loss": 1.0,
     }
+
+    # --- The run ----------------------------------------------------------------
+
+    # Number from which all that is left to chance in training follows. Another one
+    # gives another run.
+    SEED = 0
+
+    # Newest checkpoints to keep, and the one with the best CHECKPOINT_MONITOR, a
+    # column of training_log.csv: lowest of a loss, highest of others. None keeps all.
+    KEEP_CHECKPOINTS: int | None = None
+    CHECKPOINT_MONITOR = "val_loss"
 
     # --- Computed from the above ------------------------------------------------
 

@@ -26,7 +26,11 @@ Problem = tuple[str, Any, str]
 
 BACKBONES = ["resnet18", "resnet34", "resnet50", "resnet101"]
 RESIZE_MODES = ["square", "pad64", "crop", "none"]
+BOX_LOSS_NORMS = ["positives", "sampled"]
 RESNET_STRIDES = [4, 8, 16, 32, 64]
+SCHEDULES = ["constant", "step", "cosine"]
+OPTIMIZERS = ["sgd", "adamw"]
+PRECISIONS = ["float32", "mixed_bfloat16", "mixed_float16"]
 LOSSES = [
     "rpn_class_loss",
     "rpn_bbox_loss",
@@ -103,6 +107,18 @@ def confidence(value: Any) -> str | None:
     return None
 
 
+def class_weights(value: Any) -> str | None:
+    """A check for a dict of class names or ids to factors."""
+    if not isinstance(value, dict):
+        return "give a dict of classes to factors"
+    for key, item in value.items():
+        if not isinstance(key, str) and whole_number(0)(key) is not None:
+            return f"{key!r} is no class: use class names, or class ids from 0 up"
+        if number(0)(item) is not None:
+            return f"for the class {key!r}, {number(0)(item)}"
+    return None
+
+
 def loss_weights(value: Any) -> str | None:
     """A check for a dict of the losses' names to factors."""
     if not isinstance(value, dict):
@@ -160,6 +176,7 @@ RULES: dict[str, Check] = {
     "RPN_NEGATIVE_IOU": _iou,
     "CROWD_IOU": _iou,
     "RPN_BBOX_STD_DEV": numbers(_positive, 4),
+    "RPN_SMOOTH_L1_BETA": number(0),
     "USE_RPN_ROIS": truth,
     "MAX_GT_INSTANCES": _count,
     "TRAIN_ROIS_PER_IMAGE": _count,
@@ -167,12 +184,19 @@ RULES: dict[str, Check] = {
     "ROI_POSITIVE_IOU": _iou,
     "ROI_NEGATIVE_IOU_LOW": _iou,
     "ROI_NEGATIVE_IOU_HIGH": _iou,
+    "ROI_ADD_GT": truth,
     "BBOX_STD_DEV": numbers(_positive, 4),
+    "SMOOTH_L1_BETA": number(0),
+    "BOX_LOSS_NORM": name_of(BOX_LOSS_NORMS),
+    "CLASS_WEIGHTS": none_or(class_weights),
+    "FOCAL_GAMMA": number(0),
     "USE_MINI_MASK": truth,
     "MINI_MASK_SHAPE": _side,
     "POOL_SIZE": _count,
     "MASK_POOL_SIZE": _count,
     "MASK_SHAPE": _side,
+    "CLASS_AGNOSTIC_BOXES": truth,
+    "CLASS_AGNOSTIC_MASKS": truth,
     "ROI_CANONICAL_SCALE": _positive,
     "ROI_CANONICAL_LEVEL": whole_number(2, 5),
     "DETECTION_MAX_INSTANCES": _count,
@@ -184,9 +208,20 @@ RULES: dict[str, Check] = {
     "MASK_THRESHOLD": number(0, 1),
     "LEARNING_RATE": _positive,
     "LEARNING_MOMENTUM": number(0, 1),
+    "LEARNING_RATE_BATCH_SIZE": none_or(_count),
+    "LEARNING_RATE_SCHEDULE": name_of(SCHEDULES),
+    "LEARNING_RATE_DROPS": none_or(numbers(_positive)),
+    "WARMUP_STEPS": whole_number(0),
+    "OPTIMIZER": name_of(OPTIMIZERS),
+    "ACCUMULATE_STEPS": _count,
     "WEIGHT_DECAY": number(0),
     "GRADIENT_CLIP_NORM": none_or(_positive),
+    "PRECISION": name_of(PRECISIONS),
+    "EMA_DECAY": none_or(number(0, 0.999999)),
     "LOSS_WEIGHTS": loss_weights,
+    "SEED": whole_number(0),
+    "KEEP_CHECKPOINTS": none_or(_count),
+    "CHECKPOINT_MONITOR": text,
 }
 
 
@@ -262,13 +297,21 @@ def mask_shape_fits_pool(mask_shape: Sequence[int], pool_size: int) -> str | Non
     return None if fits else f"give {expected}, twice MASK_POOL_SIZE = {pool_size}"
 
 
-def confidence_knows_classes(confidences: Any, num_classes: int) -> str | None:
+def keys_are_classes(by_class: Any, num_classes: int) -> str | None:
     """Class ids among the keys of a dict exist."""
-    keys = confidences if isinstance(confidences, dict) else {}
+    keys = by_class if isinstance(by_class, dict) else {}
     unknown = [key for key in keys if not isinstance(key, str) and key >= num_classes]
     if not unknown:
         return None
     return f"remove the class {unknown[0]}, as NUM_CLASSES is {num_classes}"
+
+
+def drops_fit_schedule(drops: Sequence[float] | None, schedule: str) -> str | None:
+    """The "step" schedule has steps, and no other."""
+    if (schedule == "step") == (drops is not None):
+        return None
+    remedy = "give epochs" if drops is None else "give None"
+    return f"{remedy}, as LEARNING_RATE_SCHEDULE = {schedule!r}"
 
 
 def batch_size_is_whole(batch_size: Any, *_: Any) -> str | None:
@@ -324,13 +367,15 @@ RELATIONS: list[tuple[tuple[str, ...], Check]] = [
     (("RPN_ANCHOR_SCALES", "BACKBONE_STRIDES"), scales_fit_strides),
     (("COMPUTE_BACKBONE_SHAPE", "BACKBONE"), custom_backbone_knows_shapes),
     (("MASK_SHAPE", "MASK_POOL_SIZE"), mask_shape_fits_pool),
-    (("DETECTION_MIN_CONFIDENCE", "NUM_CLASSES"), confidence_knows_classes),
+    (("DETECTION_MIN_CONFIDENCE", "NUM_CLASSES"), keys_are_classes),
+    (("CLASS_WEIGHTS", "NUM_CLASSES"), keys_are_classes),
     (("RPN_NEGATIVE_IOU", "RPN_POSITIVE_IOU"), not_above("RPN_POSITIVE_IOU")),
     (
         ("ROI_NEGATIVE_IOU_LOW", "ROI_NEGATIVE_IOU_HIGH"),
         not_above("ROI_NEGATIVE_IOU_HIGH"),
     ),
     (("ROI_NEGATIVE_IOU_HIGH", "ROI_POSITIVE_IOU"), not_above("ROI_POSITIVE_IOU")),
+    (("LEARNING_RATE_DROPS", "LEARNING_RATE_SCHEDULE"), drops_fit_schedule),
     (("BATCH_SIZE", "IMAGES_PER_GPU", "GPU_COUNT"), batch_size_is_whole),
     (("IMAGE_SHAPE", "IMAGE_CHANNEL_COUNT", *_SQUARE), image_shape_fits_channels),
     (("IMAGE_META_SIZE", "NUM_CLASSES"), meta_size_is_current),

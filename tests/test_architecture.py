@@ -27,6 +27,7 @@ ROOMMATES = {
     "config_checks": "config",
     "config_rules": "config",
     "network_cache": "mask_rcnn",
+    "training_network": "network",
     "__main__": "cli",
 }
 DOORS_WITHOUT_CODE = ["model", "utils", "visualize"]

@@ -44,6 +44,7 @@ COUNTS = [
     "DETECTION_MAX_INSTANCES",
     "ROI_CANONICAL_LEVEL",
     "BATCH_SIZE",
+    "ACCUMULATE_STEPS",
 ]
 UNIT_RANGES = [
     "RPN_NMS_THRESHOLD",
@@ -60,12 +61,23 @@ UNIT_RANGES = [
     "MASK_THRESHOLD",
     "LEARNING_MOMENTUM",
 ]
-NOT_NEGATIVE = ["IMAGE_MIN_SCALE", "RPN_MIN_SIZE", "DETECTION_MIN_SIZE", "WEIGHT_DECAY"]
+NOT_NEGATIVE = [
+    "IMAGE_MIN_SCALE",
+    "RPN_MIN_SIZE",
+    "DETECTION_MIN_SIZE",
+    "WEIGHT_DECAY",
+    "RPN_SMOOTH_L1_BETA",
+    "SMOOTH_L1_BETA",
+    "FOCAL_GAMMA",
+]
 ABOVE_ZERO = ["ROI_CANONICAL_SCALE", "LEARNING_RATE", "GRADIENT_CLIP_NORM"]
 QUOTAS = ["RPN_POSITIVE_RATIO", "ROI_POSITIVE_RATIO"]
 SWITCHES = [
     "USE_MINI_MASK",
     "USE_RPN_ROIS",
+    "ROI_ADD_GT",
+    "CLASS_AGNOSTIC_BOXES",
+    "CLASS_AGNOSTIC_MASKS",
     "DETECTION_PER_CLASS",
     "DETECTION_CLASS_AGNOSTIC_NMS",
     "TRAIN_BN",
@@ -130,6 +142,27 @@ BAD_VALUES = [
     ("DETECTION_MIN_CONFIDENCE", {"cat": 7}),
     ("DETECTION_MIN_CONFIDENCE", {"cat": NAN}),
     ("DETECTION_MIN_CONFIDENCE", {None: 0.5}),
+    ("BOX_LOSS_NORM", "rois"),
+    ("CLASS_WEIGHTS", [1.0]),
+    ("CLASS_WEIGHTS", {1: 2.0}),
+    ("CLASS_WEIGHTS", {-1: 2.0}),
+    ("CLASS_WEIGHTS", {"cat": -2.0}),
+    ("LEARNING_RATE_BATCH_SIZE", 0),
+    ("LEARNING_RATE_SCHEDULE", "linear"),
+    ("LEARNING_RATE_SCHEDULE", None),
+    ("LEARNING_RATE_DROPS", 30),
+    ("LEARNING_RATE_DROPS", [0, 30]),
+    ("LEARNING_RATE_DROPS", [30]),
+    ("WARMUP_STEPS", -1),
+    ("WARMUP_STEPS", 0.5),
+    ("OPTIMIZER", "adam"),
+    ("PRECISION", "float16"),
+    ("EMA_DECAY", 1),
+    ("EMA_DECAY", -0.5),
+    ("SEED", None),
+    ("SEED", -1),
+    ("KEEP_CHECKPOINTS", 0),
+    ("CHECKPOINT_MONITOR", None),
     ("LOSS_WEIGHTS", [1.0]),
     ("LOSS_WEIGHTS", {"mask_loss": 1.0}),
     ("LOSS_WEIGHTS", {"mrcnn_mask_loss": -1.0}),
@@ -175,8 +208,13 @@ GOOD_VALUES = [
     ("MASK_SHAPE", (28, 28)),
     ("MASK_SHAPE", np.array([28, 28])),
     ("GRADIENT_CLIP_NORM", None),
+    ("LEARNING_RATE_SCHEDULE", "cosine"),
+    ("EMA_DECAY", 0.999),
+    ("KEEP_CHECKPOINTS", 1),
     ("LOSS_WEIGHTS", {"mrcnn_mask_loss": 0}),
     ("LOSS_WEIGHTS", {}),
+    ("BOX_LOSS_NORM", "sampled"),
+    ("CLASS_WEIGHTS", {0: 0.5, "cat": 2}),
     ("DETECTION_MIN_CONFIDENCE", 0),
     ("DETECTION_MIN_CONFIDENCE", {"cat": 0.5, "dog": 1}),
     ("WEIGHT_DECAY", 0),
@@ -266,6 +304,19 @@ def test_train_scales_have_to_fit_the_mode(mode, scales, is_wrong):
     assert [problem[0] for problem in find_problems(config)] == (
         ["TRAIN_SCALES"] * is_wrong
     )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "drops", "remedy"),
+    [
+        ("step", [30, 40.5], None),
+        ("step", None, "give epochs, as LEARNING_RATE_SCHEDULE = 'step'"),
+        ("cosine", [30], "give None, as LEARNING_RATE_SCHEDULE = 'cosine'"),
+    ],
+)
+def test_the_step_schedule_alone_has_drops(schedule, drops, remedy):
+    config = changed(LEARNING_RATE_SCHEDULE=schedule, LEARNING_RATE_DROPS=drops)
+    assert [problem[2] for problem in find_problems(config)] == [remedy][: bool(remedy)]
 
 
 def test_a_side_below_64_is_corrected_upwards_only():

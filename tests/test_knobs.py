@@ -282,7 +282,7 @@ def test_a_misspelt_knob_warns_once_for_each_class():
 @pytest.mark.usefixtures("no_warning")
 def test_other_attributes_are_welcome_without_a_word():
     class Extended(Config):
-        MY_OPTIMIZER = "adam"
+        MY_SOLVER = "adam"
         VALIDATION_SPLIT = 0.2
         EPOCHS = 10
         DATA_DIR = "here"
@@ -294,7 +294,7 @@ def test_other_attributes_are_welcome_without_a_word():
     config.learning_rates = [1]
     config.display()
 
-    assert config.MY_OPTIMIZER == "adam"
+    assert config.MY_SOLVER == "adam"
     assert config.RUN_ID == 7
 
 

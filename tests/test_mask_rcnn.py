@@ -232,6 +232,23 @@ def test_run_graph_gives_inner_values(tiny, photos):
     np.testing.assert_allclose(again["probs"], values["probs"], rtol=1e-4)
 
 
+def test_run_graph_understands_the_old_names_inside_the_proposal_layer(tiny, photos):
+    pillar = tiny.keras_model.get_layer("ROI").output
+    nms = "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0"
+    titles = ["pre_nms_anchors", "refined_anchors", "refined_anchors_clipped"]
+    outputs = [(title, tiny.ancestor(pillar, f"ROI/{title}:0")) for title in titles]
+    outputs += [("chosen", tiny.ancestor(pillar, nms)), ("proposals", pillar)]
+    values = tiny.run_graph(photos[:1], outputs)
+    num_anchors = values["pre_nms_anchors"].shape[1]
+    assert values["refined_anchors"].shape == (1, num_anchors, 4)
+    clipped = np.clip(values["refined_anchors"], 0, 1)
+    np.testing.assert_allclose(values["refined_anchors_clipped"], clipped)
+    np.testing.assert_allclose(
+        values["refined_anchors_clipped"][0, values["chosen"]], values["proposals"][0]
+    )
+    assert tiny.ancestor(pillar, "ROI/no_such_tensor:0") is None
+
+
 def test_layers_are_found(tiny):
     model = tiny.keras_model
     wrapped = model.get_layer("mrcnn_mask")

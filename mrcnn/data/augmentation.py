@@ -74,11 +74,11 @@ def apply_augmentation(
 def _apply_imgaug(
     augmenter: Any, image: np.ndarray, masks: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
+    maps_on_image = _imgaug_maps(augmenter)
     # A deterministic copy does to every array what it does to the first.
     fixed = augmenter.to_deterministic()
     fixed.seed_(int(rng.integers(2**31)), deterministic_too=True)
     changed = fixed.augment_image(np.ascontiguousarray(image))
-    maps_on_image = _imgaug_maps(augmenter)
     parts = [
         fixed.augment_segmentation_maps(
             maps_on_image(np.ascontiguousarray(part), shape=image.shape)
@@ -101,10 +101,10 @@ def _imgaug_maps(augmenter: Any) -> Any:
         module = importlib.import_module(f"{name}.augmentables.segmaps")
     except ImportError as error:
         raise ImportError(
-            f"{name} does not import ({error}). Run `pip install imaug`, the maintained "
-            "imgaug, which is imported as imgaug. Where libGL.so.1 is missing, run "
-            "`pip install --force-reinstall --no-deps opencv-python-headless` after it, "
-            "or `apt-get install libgl1`."
+            f"{name} does not import ({error}). Run `pip install imaug`, the "
+            "maintained imgaug, which is imported as imgaug. Where libGL.so.1 is "
+            "missing, run `pip install --force-reinstall --no-deps "
+            "opencv-python-headless` after it, or `apt-get install libgl1`."
         ) from error
     return module.SegmentationMapsOnImage
 
@@ -171,6 +171,8 @@ def _checked(
             "(image, masks) is expected."
         )
     new_image, new_masks = (np.asarray(part) for part in changed)
+    if new_image.ndim == 2:
+        new_image = new_image[..., None]  # [H', W', 1]
     expected = (*new_image.shape[:2], masks.shape[2])
     if new_image.shape[2:] != image.shape[2:] or new_masks.shape != expected:
         raise ValueError(

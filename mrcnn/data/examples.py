@@ -5,7 +5,7 @@ always measured on the masks. The image keeps its bytes; the mean pixel is subtr
 when batches are made.
 
 Shapes: H W height and width as loaded, h w molded height and width, C channels, N
-instances, K classes with background.
+instances, K classes with background, R made-up rois.
 """
 
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from mrcnn.data.augmentation import apply_augmentation
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.image_files import fit_channels
 from mrcnn.data.mask_checks import checked_masks
+from mrcnn.data.random_rois import random_rois
 from mrcnn.geometry.masks import mask_bounds
 from mrcnn.geometry.mini_masks import mini_masks_resized
 from mrcnn.geometry.resizing import (
@@ -46,6 +47,9 @@ class Example(NamedTuple):
     masks: np.ndarray
     """bool [h, w, N], or mini-masks of MINI_MASK_SHAPE."""
 
+    rois: np.ndarray
+    """int32 [R, 4] pixels, made up around the boxes; R = 0 if none were asked for."""
+
     num_left_out: int
     """Instances that `max_instances` had no room for."""
 
@@ -60,6 +64,7 @@ def load_example(
     min_dim: int | None = None,
     use_mini_mask: bool | None = None,
     max_instances: int | None = None,
+    num_rois: int = 0,
 ) -> Example:
     """One image of a dataset and its instances as training takes them.
 
@@ -73,6 +78,7 @@ def load_example(
         min_dim: in place of IMAGE_MIN_DIM
         use_mini_mask: in place of USE_MINI_MASK
         max_instances: a random choice of so many is kept where there are more
+        num_rois: how many rois to make up, see `random_rois`
 
     Returns:
         The example. Instances that augmentation or crop leave nothing of are dropped;
@@ -103,12 +109,14 @@ def load_example(
         scale=plan.scale,
         active_class_ids=active_class_ids(dataset, image_id),
     )
+    boxes = boxes[kept]
     return Example(
         image=apply_resize(image, plan),
         image_meta=image_meta,
         class_ids=class_ids[kept],
-        boxes=boxes[kept],
+        boxes=boxes,
         masks=masks if len(kept) == masks.shape[2] else masks[..., kept],
+        rois=random_rois(plan.image_shape, boxes, num_rois, rng),
         num_left_out=num_left_out,
     )
 

@@ -10,14 +10,13 @@ from mrcnn.geometry.arrays import Array
 
 def mold_image(image: np.ndarray, mean_pixel: Array) -> np.ndarray:
     """Pixels minus the mean pixel. [..., C], [C] or a number -> [..., C] float32"""
-    image = np.asarray(image)
-    mean_pixel = np.asarray(mean_pixel, "float32")
+    image, mean_pixel = np.asarray(image), np.asarray(mean_pixel, "float64")
     if image.ndim < 3 or not image.flags.c_contiguous:
-        return np.subtract(image, mean_pixel, dtype="float32")
+        return _subtract(image, mean_pixel)
     # Along whole rows of pixels NumPy is nine times quicker than along their channels.
     rows = image.reshape(*image.shape[:-2], -1)  # [..., w * C]
     mean_row = np.tile(np.broadcast_to(mean_pixel, image.shape[-1:]), image.shape[-2])
-    return np.subtract(rows, mean_row, dtype="float32").reshape(image.shape)
+    return _subtract(rows, mean_row).reshape(image.shape)
 
 
 def unmold_image(molded: np.ndarray, mean_pixel: Array) -> np.ndarray:
@@ -52,3 +51,12 @@ def clear_outside(molded: np.ndarray, window: Array) -> None:
     y1, x1, y2, x2 = (int(edge) for edge in window)
     molded[:y1] = molded[y2:] = 0
     molded[:, :x1] = molded[:, x2:] = 0
+
+
+def _subtract(values: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The difference, rounded to float32 once and at the end, as matterport's is."""
+    shape = np.broadcast_shapes(values.shape, mean.shape)
+    difference = np.empty(shape, "float32")
+    return np.subtract(
+        values, mean, out=difference, dtype="float64", casting="same_kind"
+    )

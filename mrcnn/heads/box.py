@@ -24,6 +24,7 @@ class BoxHead:
         *,
         fc_layers_size: int = 1024,
         train_bn: bool | None = None,
+        class_agnostic: bool = False,
     ) -> None:
         """Makes the layers.
 
@@ -33,6 +34,7 @@ class BoxHead:
             fc_layers_size: width of the two hidden layers
             train_bn: False freezes every normalization; otherwise they follow
                 Keras' training flag
+            class_agnostic: whether there is one box for a roi, not one for each class
         """
         frozen = train_bn is False
         self.hidden = [
@@ -42,16 +44,19 @@ class BoxHead:
             PerRoi(layers.Conv2D(fc_layers_size, 1, name="mrcnn_class_conv2")),
             BatchNorm(frozen=frozen, name="mrcnn_class_bn2"),
             layers.Activation("relu"),
-            layers.Reshape((-1, fc_layers_size), name="pool_squeeze"),
+            PerRoi(layers.Reshape((fc_layers_size,), name="pool_squeeze")),
         ]
         # Scores and boxes are too fine for half precision.
         self.logits = layers.Dense(
             num_classes, name="mrcnn_class_logits", dtype="float32"
         )
         self.probs = layers.Softmax(name="mrcnn_class", dtype="float32")
+        num_boxes = 1 if class_agnostic else num_classes
         self.deltas = [
-            layers.Dense(4 * num_classes, name="mrcnn_bbox_fc", dtype="float32"),
-            layers.Reshape((-1, num_classes, 4), name="mrcnn_bbox", dtype="float32"),
+            layers.Dense(4 * num_boxes, name="mrcnn_bbox_fc", dtype="float32"),
+            PerRoi(
+                layers.Reshape((num_boxes, 4), name="mrcnn_bbox", dtype="float32")
+            ),
         ]
 
     def __call__(self, features: Array) -> tuple[Array, Array, Array]:
@@ -61,8 +66,8 @@ class BoxHead:
             features: [B, R, S, S, F]; R may be unknown
 
         Returns:
-            logits [B, R, C], probs [B, R, C] and deltas [B, R, C, 4], float32;
-            there is a box for every class
+            logits [B, R, C], probs [B, R, C] and deltas [B, R, C, 4], float32, or
+            [B, R, 1, 4] if they are class-agnostic
         """
         for layer in self.hidden:
             features = layer(features)

@@ -13,7 +13,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from mrcnn.layers.proposals import ProposalLayer, ProposalSteps
+
 logger = logging.getLogger("mrcnn")
+
+# matterport's names of tensors inside its "ROI" layer, and what they are called here.
+_PROPOSAL_STEPS = {
+    "pre_nms_anchors": "anchors",
+    "refined_anchors": "refined",
+    "refined_anchors_clipped": "clipped",
+    "rpn_non_max_suppression": "chosen",
+}
 
 
 def evaluate_tensors(
@@ -53,11 +63,14 @@ def find_ancestor(tensor: Any, name: str, checked: list[Any] | None = None) -> A
     Returns:
         A symbolic tensor, or None if no layer of that name lies before it.
     """
-    pattern = re.compile(re.sub(r":\d+$", "", name))
+    name = re.sub(r":\d+$", "", name)
+    pattern = re.compile(name)
     for candidate in _upstream(tensor, checked or []):
         operation = candidate._keras_history.operation
         if pattern.fullmatch(operation.name):
             return candidate
+        if isinstance(operation, ProposalLayer) and name.startswith(operation.name):
+            return _proposal_step(candidate, name)
     return None
 
 
@@ -71,6 +84,31 @@ def unwrap(layer: keras.layers.Layer) -> keras.layers.Layer:
 def layers_with_weights(model: keras.Model) -> list[keras.layers.Layer]:
     """Layers that hold weights, unwrapped; a nested model counts as one layer."""
     return [layer for layer in map(unwrap, model.layers) if layer.weights]
+
+
+class _Steps(keras.layers.Layer):
+    """Gives what a `ProposalLayer` makes on the way to its proposals."""
+
+    def __init__(self, inspected: ProposalLayer) -> None:
+        super().__init__(autocast=False)
+        self.inspected = inspected
+        self.supports_jit = False
+
+    def call(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(self.inspected.steps(inputs))
+
+
+def _proposal_step(proposals: Any, name: str) -> Any | None:
+    """The tensor behind an old name such as "ROI/refined_anchors", if it is one."""
+    layer, node_index, _ = proposals._keras_history
+    step = name.removeprefix(layer.name).strip("/").split("/")[0]
+    if step not in _PROPOSAL_STEPS:
+        return None
+    inputs = layer._inbound_nodes[node_index].input_tensors
+    steps = ProposalSteps(*_Steps(layer)(list(inputs)))
+    tensor = getattr(steps, _PROPOSAL_STEPS[step])
+    # Suppression used to run image by image, and its name stood for the first.
+    return tensor[0] if step == "rpn_non_max_suppression" else tensor
 
 
 def _symbolic(model: keras.Model, title: str, tensor: Any) -> Any:

@@ -4,7 +4,7 @@ Shapes: B images, A anchors, K anchors kept before suppression, R proposals.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -18,6 +18,16 @@ from mrcnn.geometry.boxes import (
 )
 from mrcnn.image_meta import parse_image_meta
 from mrcnn.layers.tensorflow_ops import non_max_suppression
+
+
+class ProposalSteps(NamedTuple):
+    """How anchors become proposals, best score first."""
+
+    anchors: Array  # [B, K, 4] those that take part in suppression
+    refined: Array  # [B, K, 4] moved by their deltas
+    clipped: Array  # [B, K, 4] to the image
+    chosen: Array  # int32 [B, R] rows of the above that suppression leaves
+    is_chosen: Array  # bool [B, R] false for unused slots
 
 
 @keras.saving.register_keras_serializable(package="mrcnn")
@@ -72,6 +82,13 @@ class ProposalLayer(keras.layers.Layer):
         self.supports_jit = self.portable
 
     def call(self, inputs: Sequence[Array]) -> Array:
+        steps = self.steps(inputs)
+        return ops.where(
+            steps.is_chosen[..., None], take_rows(steps.clipped, steps.chosen), 0.0
+        )
+
+    def steps(self, inputs: Sequence[Array]) -> "ProposalSteps":
+        """What happens on the way; also for symbolic inputs, to look inside."""
         probs, deltas, anchors = (
             ops.stop_gradient(ops.cast(one, "float32")) for one in inputs[:3]
         )
@@ -79,24 +96,25 @@ class ProposalLayer(keras.layers.Layer):
         scores = ops.where(probs[..., 1] >= 0, probs[..., 1], -1.0)
         scores, best = ops.top_k(scores, self._num_kept(scores))  # [B, K]
         deltas = take_rows(deltas, best) * ops.array(self.delta_std)  # [B, K, 4]
-        boxes = decode_boxes(deltas, take_rows(anchors, best))
+        anchors = take_rows(anchors, best)
+        refined = decode_boxes(deltas, anchors)
 
-        is_candidate = ops.all(ops.isfinite(boxes), axis=-1)
-        boxes = ops.where(is_candidate[..., None], boxes, 0.0)
-        boxes = clip_boxes(boxes, UNIT_SQUARE)
+        is_candidate = ops.all(ops.isfinite(refined), axis=-1)
+        boxes = ops.where(is_candidate[..., None], refined, 0.0)
+        clipped = clip_boxes(boxes, UNIT_SQUARE)
         if self.min_size > 0:
             large = is_large(
-                boxes, self._image_shape(inputs), self.min_size, self.edge_shift
+                clipped, self._image_shape(inputs), self.min_size, self.edge_shift
             )
             is_candidate = ops.logical_and(is_candidate, large)
-        indices, is_valid = non_max_suppression(
-            boxes,
+        chosen, is_chosen = non_max_suppression(
+            clipped,
             ops.where(is_candidate, scores, -1.0),
             self.proposal_count,
             self.nms_threshold,
             portable=self.portable,
         )
-        return ops.where(is_valid[..., None], take_rows(boxes, indices), 0.0)
+        return ProposalSteps(anchors, refined, clipped, chosen, is_chosen)
 
     def compute_output_shape(self, input_shape: Sequence[tuple]) -> tuple:
         return (input_shape[0][0], self.proposal_count, 4)
