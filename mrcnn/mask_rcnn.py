@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mrcnn import network
+from mrcnn import network, network_anchors
 from mrcnn.config import Config
 from mrcnn.geometry.conventions import CONVENTIONS, Convention, GeometryName
 from mrcnn.inference import detect, inputs, inspection, outputs
@@ -108,7 +108,7 @@ class MaskRCNN:
         Returns:
             [A, 4] float32, normalized; `anchors` holds them in pixels
         """
-        self.anchors = network.pixel_anchors_for_image(
+        self.anchors = network_anchors.pixel_anchors_for_image(
             self.config, image_shape, self.geometry
         )
         return self._cache.anchors(self.config, image_shape, self.geometry)

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mrcnn import network
+from mrcnn import network, network_anchors, network_layers
 from mrcnn.config import Config
 from mrcnn.geometry.conventions import GeometryName
 from mrcnn.weights.saving import LegacySavingModel
@@ -27,6 +27,8 @@ NETWORK_KNOBS = (
     "BACKBONE",
     "BACKBONE_STRIDES",
     "BBOX_STD_DEV",
+    "CLASS_AGNOSTIC_BOXES",
+    "CLASS_AGNOSTIC_MASKS",
     "COMPUTE_BACKBONE_SHAPE",
     "DETECTION_CLASS_AGNOSTIC_NMS",
     "DETECTION_MAX_INSTANCES",
@@ -73,6 +75,7 @@ class NetworkCache:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._model: LegacySavingModel | None = None
+        self._parts: network.NetworkParts | None = None
         self._settings: dict[str, Any] = {}
         self._detectors: dict[bool, keras.Model] = {}
         self._anchors: dict[tuple, np.ndarray] = {}
@@ -88,7 +91,7 @@ class NetworkCache:
             settings = settings_of(config, geometry, class_names)
             if self._model is None or settings != self._settings:
                 config.validate()
-                model = network.build_network(
+                model, parts = network.assemble_network(
                     config,
                     geometry,
                     class_names=class_names,
@@ -96,7 +99,7 @@ class NetworkCache:
                 )
                 if self._model is not None:
                     self._carry_weights(self._model, model, settings)
-                self._model, self._settings = model, settings
+                self._model, self._parts, self._settings = model, parts, settings
                 self._detectors = {}
             return self._model
 
@@ -118,7 +121,9 @@ class NetworkCache:
         key = (shape, geometry, *(repr(getattr(config, name)) for name in ANCHOR_KNOBS))
         with self._lock:
             if key not in self._anchors:
-                self._anchors[key] = network.anchors_for_image(config, shape, geometry)
+                self._anchors[key] = network_anchors.anchors_for_image(
+                    config, shape, geometry
+                )
             return self._anchors[key]
 
     def _carry_weights(
@@ -144,7 +149,9 @@ def settings_of(
 ) -> dict[str, Any]:
     """Everything that a network and its anchors depend on, as comparable values."""
     knobs = {name: getattr(config, name) for name in NETWORK_KNOBS}
-    knobs["DETECTION_MIN_CONFIDENCE"] = network.confidence_by_class(config, class_names)
+    knobs["DETECTION_MIN_CONFIDENCE"] = network_layers.confidence_by_class(
+        config, class_names
+    )
     settings = {"GEOMETRY": geometry, **knobs}
     return {name: _comparable(value) for name, value in settings.items()}
 

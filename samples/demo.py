@@ -88,7 +88,7 @@ def molded_example(
 
 def report_anchors(config: Config, masks_per_image: list[np.ndarray]) -> None:
     """Prints the share of shapes that some anchor overlaps well enough."""
-    from mrcnn.network import pixel_anchors_for_image
+    from mrcnn.network_anchors import pixel_anchors_for_image
 
     anchors = pixel_anchors_for_image(config, config.IMAGE_SHAPE, "aligned")
     boxes = np.concatenate([mask_bounds(masks) for masks in masks_per_image])

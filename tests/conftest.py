@@ -48,6 +48,18 @@ def data_folder() -> Path:
     return DATA
 
 
+@pytest.fixture
+def plt():
+    """Pyplot that draws into memory; figures are closed after the test."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
 @pytest.fixture(autouse=True)
 def _fixed_seeds():
     random.seed(0)

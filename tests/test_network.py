@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 
 from mrcnn.geometry.boxes import denormalize_boxes, pairwise_iou
-from mrcnn.network import (
-    anchors_for_image,
-    build_network,
-    confidence_by_class,
-    detector_of,
-)
+from mrcnn.network import build_network, detector_of
+from mrcnn.network_anchors import anchors_for_image
 from tests.conftest import FIXTURES
 from tests.recipe import fill_by_recipe
 from tests.small_configs import GoldenConfig, TinyConfig
@@ -240,16 +236,6 @@ def test_boxes_and_scores_stay_float32_under_mixed_precision(rng, precision):
     for name, value in zip(OUTPUTS, model(tiny_inputs(rng, 64, 64)), strict=True):
         assert value.dtype == "float32", name
         assert np.isfinite(np.asarray(value)).all(), name
-
-
-def test_confidence_is_one_number_or_one_for_each_class():
-    config = TinyConfig()
-    assert confidence_by_class(config, None) == 0.0
-    config.DETECTION_MIN_CONFIDENCE = {2: 0.5, "cat": 0.25}
-    thresholds = confidence_by_class(config, ["BG", "cat", "dog"])
-    assert thresholds == (0.7, 0.25, 0.5)
-    with pytest.raises(ValueError, match="names the class 'cat'"):
-        confidence_by_class(config, None)
 
 
 def test_the_network_survives_saving_as_a_keras_file(tiny, rng, tmp_path):

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from mrcnn import network
+from mrcnn import network, network_anchors, network_layers
 from mrcnn.network_cache import ANCHOR_KNOBS, NETWORK_KNOBS, NetworkCache, settings_of
 from tests.small_configs import TinyConfig
 
@@ -24,9 +24,10 @@ def config_reads(source):
 
 
 def test_every_knob_that_the_network_reads_is_watched():
-    assert config_reads(inspect.getsource(network)) == set(NETWORK_KNOBS)
-    anchors = inspect.getsource(network.pixel_anchors_for_image)
-    assert config_reads(anchors) == set(ANCHOR_KNOBS)
+    files = (network, network_anchors, network_layers)
+    reads = set().union(*(config_reads(inspect.getsource(file)) for file in files))
+    assert reads == set(NETWORK_KNOBS)
+    assert config_reads(inspect.getsource(network_anchors)) == set(ANCHOR_KNOBS)
 
 
 def test_the_network_is_built_once_while_nothing_changes():

@@ -47,35 +47,33 @@ def weigh_pixels(images: Array, row_weights: Array, column_weights: Array) -> Ar
     return row_weights @ images @ xp.swapaxes(column_weights, -1, -2)
 
 
-def hat_weights(positions: Array, side: int) -> Array:
+def hat_weights(positions: Array, side: Array) -> Array:
     """Bilinear weights of pixels at positions. [..., S] -> float32 [..., S, side]
 
     They sum to 1 between the centres of the outer pixels and fade to 0 one pixel
     beyond. A position that is not finite has no weights.
     """
-    positions, pixels = as_floats(positions, np.arange(side))
+    positions, pixels = as_floats(positions, _pixels(side))
     xp = array_namespace(positions)
     positions = xp.where(xp.isfinite(positions), positions, OUTSIDE)
     distance = xp.abs(positions[..., None] - pixels)  # [..., S, side]
     return cast(xp.maximum(1 - distance, 0), "float32")
 
 
-def cover_weights(start: Array, stop: Array, count: int, side: int) -> Array:
+def cover_weights(start: Array, stop: Array, count: int, side: Array) -> Array:
     """Share of each bin that lies in each pixel.
 
     Args:
         start: [...] edge of the first bin
         stop: [...] far edge of the last bin
         count: number of bins, all equal
-        side: number of pixels
+        side: number of pixels, which may be a tensor
 
     Returns:
         [..., count, side] float32. Bins outside the image are zero, and so are those
         without extent.
     """
-    start, stop, index, pixels = as_floats(
-        start, stop, np.arange(count), np.arange(side)
-    )
+    start, stop, index, pixels = as_floats(start, stop, np.arange(count), _pixels(side))
     xp = array_namespace(start)
     finite = xp.isfinite(start) & xp.isfinite(stop)
     start, stop = xp.where(finite, start, OUTSIDE), xp.where(finite, stop, OUTSIDE)
@@ -91,6 +89,11 @@ def bin_centers(start: Array, stop: Array, count: int) -> Array:
     start, stop, index = as_floats(start, stop, np.arange(count))
     start, stop = start[..., None], stop[..., None]
     return start + (index + 0.5) * (stop - start) / count - 0.5
+
+
+def _pixels(side: Array) -> Array:
+    """Indices of the pixels along a side, which may be a tensor. -> [side]"""
+    return array_namespace(side).arange(side)
 
 
 def _pick_along(image: np.ndarray, positions: Array, axis: int) -> np.ndarray:

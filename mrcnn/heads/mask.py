@@ -23,6 +23,7 @@ class MaskHead:
         *,
         channels: int = 256,
         train_bn: bool | None = None,
+        class_agnostic: bool = False,
     ) -> None:
         """Makes the layers.
 
@@ -31,6 +32,7 @@ class MaskHead:
             channels: width of the hidden layers
             train_bn: False freezes every normalization; otherwise they follow
                 Keras' training flag
+            class_agnostic: whether there is one patch for a roi, not one for each class
         """
         self.hidden = []
         for number in (1, 2, 3, 4):
@@ -45,14 +47,19 @@ class MaskHead:
         self.hidden.append(PerRoi(deconv))
         self.patches = PerRoi(
             layers.Conv2D(
-                num_classes, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32"
+                1 if class_agnostic else num_classes,
+                1,
+                activation="sigmoid",
+                name="mrcnn_mask",
+                dtype="float32",
             )
         )
 
     def __call__(self, features: Array) -> Array:
         """Mask patches of every roi, float32 in [0, 1].
 
-        [B, R, S, S, F] -> [B, R, 2 * S, 2 * S, C]; R may be unknown or zero.
+        [B, R, S, S, F] -> [B, R, 2 * S, 2 * S, C], or 1 for C if class-agnostic; R may
+        be unknown or zero.
         """
         for layer in self.hidden:
             features = layer(features)

@@ -40,7 +40,8 @@ class DetectionLayer(keras.layers.Layer):
     Inputs:
         rois: [B, R, 4] normalized; padding rows zero
         probs: [B, R, C]
-        deltas: [B, R, C, 4] (dy, dx, log dh, log dw), in units of `delta_std`
+        deltas: [B, R, C, 4] (dy, dx, log dh, log dw), in units of `delta_std`, or
+            [B, R, 1, 4] for all classes alike
         image_meta: [B, 12 + C]
 
     Output:

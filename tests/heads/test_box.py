@@ -113,3 +113,11 @@ def test_a_saved_head_comes_back_with_its_weights(features, tmp_path):
     twin = keras.saving.load_model(tmp_path / "head.keras")
     for one, other in zip(model(features), twin(features), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_class_agnostic_head_has_one_box_for_a_roi(features):
+    model = model_of(class_agnostic=True)
+    logits, _, deltas = model(features)
+    assert logits.shape == (2, 5, 3)
+    assert deltas.shape == (2, 5, 1, 4)
+    assert model.get_layer("mrcnn_bbox_fc").kernel.shape == (8, 4)

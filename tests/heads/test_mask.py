@@ -102,3 +102,9 @@ def test_a_saved_head_comes_back_with_its_weights(features, tmp_path):
     model.save(tmp_path / "head.keras")
     twin = keras.saving.load_model(tmp_path / "head.keras")
     np.testing.assert_array_equal(model(features), twin(features))
+
+
+def test_a_class_agnostic_head_has_one_patch_for_a_roi(features):
+    model = model_of(class_agnostic=True)
+    assert model(features).shape[-1] == 1
+    assert model.get_layer("mrcnn_mask").layer.kernel.shape[-1] == 1

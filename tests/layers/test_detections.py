@@ -76,6 +76,16 @@ def test_the_deltas_of_the_class_move_the_roi(portable):
     np.testing.assert_allclose(rows[0, :4], [0.3, 0.175, 0.7, 0.325], atol=1e-6)
 
 
+def test_deltas_for_all_classes_alike_move_the_roi_whatever_its_class(portable):
+    deltas = [[[1, 0, 0, 0]], [[0, -1, 0, 0]]]
+    probs = [[0.1, 0.9, 0], [0.2, 0, 0.8]]
+    settings = {"portable": portable, "per_class": True}
+    rows = detect([LEFT, RIGHT], probs, deltas, **settings)
+    every = detect([LEFT, RIGHT], probs, np.repeat(deltas, 3, axis=1), **settings)
+    np.testing.assert_allclose(rows, every)
+    np.testing.assert_allclose(rows[0, :4], [0.24, 0.1, 0.64, 0.4], rtol=1e-5)
+
+
 def test_boxes_are_clipped_to_the_window(portable):
     meta = image_meta(window=(30, 0, 70, 80))
     rows = detect([[0.1, 0.5, 0.6, 0.9]], [[0.1, 0.3, 0.6]], meta=meta)

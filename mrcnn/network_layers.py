@@ -1,0 +1,162 @@
+"""The parts of a network as a Config asks for them.
+
+Here, in `training_network.py` and in `data/`, knobs become the plain arguments that
+the parts take.
+
+Shapes: B images, H W molded height and width, h w a feature map, F channels.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from mrcnn.backbones.resnet import build_resnet
+from mrcnn.config import Config
+from mrcnn.geometry.arrays import Array
+from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
+from mrcnn.heads.box import BoxHead
+from mrcnn.heads.mask import MaskHead
+from mrcnn.heads.rpn import build_rpn_head
+from mrcnn.layers.detections import DetectionLayer
+from mrcnn.layers.proposals import ProposalLayer
+from mrcnn.layers.roi_align import PyramidROIAlign
+
+
+def stages(config: Config, image: Array) -> list[Array]:
+    """Backbone features C2..C5, from a ResNet by name or a callable of the user's."""
+    if callable(config.BACKBONE):
+        stages = config.BACKBONE(image, stage5=True, train_bn=config.TRAIN_BN)
+    else:
+        stages = build_resnet(image, config.BACKBONE, train_bn=config.TRAIN_BN)
+    return list(stages)[-4:]
+
+
+def rpn_head(config: Config) -> keras.Model:
+    """The network that proposes boxes at every anchor, shared by all levels."""
+    return build_rpn_head(
+        config.TOP_DOWN_PYRAMID_SIZE,
+        anchors_per_location=len(config.RPN_ANCHOR_RATIOS),
+        anchor_stride=config.RPN_ANCHOR_STRIDE,
+    )
+
+
+def proposal_layer(
+    config: Config, geometry: GeometryName, *, portable: bool = False
+) -> ProposalLayer:
+    """From scored anchors to proposals."""
+    return ProposalLayer(
+        config.POST_NMS_ROIS_INFERENCE,
+        config.RPN_NMS_THRESHOLD,
+        pre_nms_limit=config.PRE_NMS_LIMIT,
+        delta_std=config.RPN_BBOX_STD_DEV,
+        min_size=config.RPN_MIN_SIZE,
+        edge_shift=CONVENTIONS[geometry].edge_shift,
+        portable=portable,
+        name="ROI",
+    )
+
+
+def roi_align(
+    config: Config,
+    geometry: GeometryName,
+    pool_side: int,
+    name: str,
+    portable: bool = False,
+) -> PyramidROIAlign:
+    """Features of each roi, cut from the level that fits its size."""
+    convention = CONVENTIONS[geometry]
+    return PyramidROIAlign(
+        [pool_side, pool_side],
+        sample_bins=convention.sample_bins,
+        round_fpn_level=convention.round_fpn_level,
+        canonical_scale=config.ROI_CANONICAL_SCALE,
+        canonical_level=config.ROI_CANONICAL_LEVEL,
+        portable=portable,
+        name=name,
+    )
+
+
+def box_head(config: Config) -> BoxHead:
+    """From a roi's features to its class and a better box."""
+    return BoxHead(
+        config.POOL_SIZE,
+        config.NUM_CLASSES,
+        fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
+        train_bn=config.TRAIN_BN,
+        class_agnostic=config.CLASS_AGNOSTIC_BOXES,
+    )
+
+
+def mask_head(config: Config) -> MaskHead:
+    """From a roi's features to a mask patch for every class."""
+    return MaskHead(
+        config.NUM_CLASSES,
+        train_bn=config.TRAIN_BN,
+        class_agnostic=config.CLASS_AGNOSTIC_MASKS,
+    )
+
+
+def detection_layer(
+    config: Config,
+    geometry: GeometryName,
+    class_names: Sequence[str] | None,
+    *,
+    portable: bool = False,
+) -> DetectionLayer:
+    """From classified rois to detections."""
+    return DetectionLayer(
+        config.DETECTION_MAX_INSTANCES,
+        confidence_by_class(config, class_names),
+        config.DETECTION_NMS_THRESHOLD,
+        delta_std=config.BBOX_STD_DEV,
+        edge_shift=CONVENTIONS[geometry].edge_shift,
+        per_class=config.DETECTION_PER_CLASS,
+        class_agnostic_nms=config.DETECTION_CLASS_AGNOSTIC_NMS,
+        min_size=config.DETECTION_MIN_SIZE,
+        portable=portable,
+        name="mrcnn_detection",
+    )
+
+
+def confidence_by_class(
+    config: Config, class_names: Sequence[str] | None
+) -> float | tuple[float, ...]:
+    """DETECTION_MIN_CONFIDENCE as one number, or one for each class id."""
+    given = config.DETECTION_MIN_CONFIDENCE
+    if not isinstance(given, dict):
+        return float(given or 0.0)
+    return numbers_by_class(
+        given,
+        "DETECTION_MIN_CONFIDENCE",
+        float(Config.DETECTION_MIN_CONFIDENCE),  # type: ignore[arg-type]
+        config,
+        class_names,
+    )
+
+
+def numbers_by_class(
+    given: Mapping[str | int, float],
+    knob: str,
+    otherwise: float,
+    config: Config,
+    class_names: Sequence[str] | None,
+) -> tuple[float, ...]:
+    """A dict of class names or ids as one number for each class id.
+
+    Args:
+        given: what the knob holds
+        knob: its name
+        otherwise: the number of classes left out
+        config: of the network
+        class_names: needed where the dict names classes
+    """
+    ids = {name: class_id for class_id, name in enumerate(class_names or ())}
+    numbers = [otherwise] * config.NUM_CLASSES
+    for key, number in given.items():
+        if isinstance(key, str) and key not in ids:
+            known = ", ".join(ids) or "not told yet; give class ids instead"
+            raise ValueError(
+                f"{knob} names the class {key!r}, but the names of classes are {known}."
+            )
+        numbers[ids[key] if isinstance(key, str) else key] = float(number)
+    return tuple(numbers)

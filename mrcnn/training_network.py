@@ -1,0 +1,238 @@
+"""The training graph on one page: the trunk and heads of a network, and five losses.
+
+    proposals + gt ─ DetectionTargetLayer ─ rois, targets
+    rois           ─ PyramidROIAlign ─ box head  ─ losses
+    positive rois  ─ PyramidROIAlign ─ mask head ─ loss
+    anchors + gt   ─ RpnTargetLayer ─ targets ─ losses of the rpn head's outputs
+
+Layers and weights are those of the network that detects, so what one learns the other
+knows. Knobs become plain arguments of the parts here.
+
+Shapes: B images, H W molded height and width, A anchors over all levels, R proposals,
+G gt slots, C classes with background, `h w` sides of a gt mask, K drawn anchors, T
+drawn rois, P' rows for positives among them.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from mrcnn import losses
+from mrcnn.config import Config
+from mrcnn.geometry.arrays import Array, take_rows
+from mrcnn.geometry.boxes import normalize_boxes
+from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
+from mrcnn.geometry.matching import POSITIVE
+from mrcnn.image_meta import parse_image_meta
+from mrcnn.layers.detection_targets import DetectionTargetLayer, PositiveRows
+from mrcnn.layers.mask_targets import MaskTargetLayer
+from mrcnn.layers.proposals import ProposalLayer
+from mrcnn.layers.rpn_targets import RpnTargetLayer
+from mrcnn.network import NetworkParts
+from mrcnn.network_layers import numbers_by_class
+
+# Outputs of the graph beside the losses: how many positives an image had to teach.
+COUNT_NAMES = ("num_positive_anchors", "num_positive_rois")
+
+
+class GroundTruth(NamedTuple):
+    """What is to be found in the images; padding of class ids and boxes is zero."""
+
+    class_ids: Array  # int32 [B, G], negative for crowds
+    boxes: Array  # [B, G, 4] normalized
+    masks: Array  # bool [B, h, w, G]
+
+
+def build_training_network(
+    config: Config,
+    geometry: GeometryName,
+    parts: NetworkParts,
+    *,
+    class_names: Sequence[str] | None = None,
+    seed: int | None = None,
+) -> keras.Model:
+    """The training graph around a network's layers.
+
+    Args:
+        config: has been validated
+        geometry: of the network
+        parts: of the network
+        class_names: needed where CLASS_WEIGHTS names classes
+        seed: of the choice of anchors and rois, which is random in training only
+
+    Returns:
+        A model of the network's three inputs and
+            input_gt_class_ids int32 [B, G], 0 for padding, negative for crowds
+            input_gt_boxes [B, G, 4], pixels
+            input_gt_masks bool [B, h, w, G], mini-masks with USE_MINI_MASK
+            input_rois [B, R, 4], pixels, unused rows zero; without USE_RPN_ROIS only
+        to a dict of scalars: the five losses by `losses.LOSS_NAMES`, not weighted, and
+        numbers of positives, means over the images, by `COUNT_NAMES`.
+    """
+    edge_shift = CONVENTIONS[geometry].edge_shift
+    image_shape = parse_image_meta(parts.image_meta).image_shape[:, None]  # [B, 1, 3]
+    gt_inputs = _gt_inputs(config)
+    class_ids, boxes_px, masks = gt_inputs
+    boxes = normalize_boxes(boxes_px, image_shape, edge_shift=edge_shift)
+    truth = GroundTruth(class_ids, boxes, masks)
+
+    inputs = [parts.image, parts.image_meta, parts.anchors, *gt_inputs]
+    if config.USE_RPN_ROIS:
+        proposals = _propose(config, parts)
+    else:
+        rois_px = keras.Input([None, 4], name="input_rois")
+        inputs.append(rois_px)
+        is_used = ops.any(ops.not_equal(rois_px, 0), axis=-1, keepdims=True)
+        proposals = normalize_boxes(rois_px, image_shape, edge_shift=edge_shift)
+        proposals = ops.where(is_used, proposals, 0.0)
+
+    outputs = {
+        **_rpn_losses(config, parts, truth, seed),
+        **_head_losses(config, geometry, parts, truth, proposals, class_names, seed),
+    }
+    return keras.Model(inputs, outputs, name="mask_rcnn_training")
+
+
+def _gt_inputs(config: Config) -> list[Array]:
+    mask_shape = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (None, None)
+    return [
+        keras.Input([None], dtype="int32", name="input_gt_class_ids"),
+        keras.Input([None, 4], name="input_gt_boxes"),
+        keras.Input([*mask_shape, None], dtype="bool", name="input_gt_masks"),
+    ]
+
+
+def _propose(config: Config, parts: NetworkParts) -> Array:
+    """As for detection, but more of them. -> [B, R, 4]"""
+    options = parts.propose.get_config()
+    options["proposal_count"] = config.POST_NMS_ROIS_TRAINING
+    propose = ProposalLayer.from_config(options)
+    return propose([parts.rpn_probs, parts.rpn_deltas, parts.anchors, parts.image_meta])
+
+
+def _rpn_losses(
+    config: Config, parts: NetworkParts, truth: GroundTruth, seed: int | None
+) -> dict[str, Array]:
+    indices, match, target_deltas = RpnTargetLayer(
+        config.RPN_TRAIN_ANCHORS_PER_IMAGE,
+        positive_share=config.RPN_POSITIVE_RATIO,
+        positive_iou=config.RPN_POSITIVE_IOU,
+        negative_iou=config.RPN_NEGATIVE_IOU,
+        crowd_iou=config.CROWD_IOU,
+        delta_std=config.RPN_BBOX_STD_DEV,
+        seed=seed,
+        name="rpn_targets",
+    )([parts.anchors, truth.class_ids, truth.boxes])
+    return {
+        "rpn_class_loss": losses.rpn_class_loss(
+            take_rows(parts.rpn_logits, indices), match
+        ),
+        "rpn_bbox_loss": losses.rpn_bbox_loss(
+            take_rows(parts.rpn_deltas, indices),
+            target_deltas,
+            match,
+            beta=config.RPN_SMOOTH_L1_BETA,
+            norm=config.BOX_LOSS_NORM,
+        ),
+        "num_positive_anchors": _mean_positives(match),
+    }
+
+
+def _head_losses(
+    config: Config,
+    geometry: GeometryName,
+    parts: NetworkParts,
+    truth: GroundTruth,
+    proposals: Array,
+    class_names: Sequence[str] | None,
+    seed: int | None,
+) -> dict[str, Array]:
+    rois, match, gt_indices, class_ids, target_deltas = detection_target_layer_of(
+        config, seed
+    )([proposals, truth.class_ids, truth.boxes])
+
+    # P6 serves the RPN alone.
+    levels = parts.levels[:4]
+    features = parts.align_boxes([rois, parts.image_meta, *levels])
+    logits, _, deltas = parts.box_head(features)
+    return {
+        "mrcnn_class_loss": losses.mrcnn_class_loss(
+            logits,
+            class_ids,
+            match,
+            parse_image_meta(parts.image_meta).active_class_ids,
+            class_weights=weights_by_class(config, class_names),
+            focal_gamma=config.FOCAL_GAMMA,
+        ),
+        "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(
+            deltas,
+            class_ids,
+            target_deltas,
+            match,
+            beta=config.SMOOTH_L1_BETA,
+            norm=config.BOX_LOSS_NORM,
+        ),
+        "mrcnn_mask_loss": _mask_loss(
+            config, geometry, parts, truth, (match, rois, gt_indices, class_ids)
+        ),
+        "num_positive_rois": _mean_positives(match),
+    }
+
+
+def _mask_loss(
+    config: Config,
+    geometry: GeometryName,
+    parts: NetworkParts,
+    truth: GroundTruth,
+    drawn: tuple[Array, Array, Array, Array],
+) -> Array:
+    """Of the rois drawn: match, rois, gt indices and class ids, each [B, T, ...]."""
+    # The mask head costs most per roi, and only positives have masks to learn.
+    places = int(config.TRAIN_ROIS_PER_IMAGE * config.ROI_POSITIVE_RATIO + 1e-6)
+    match, rois, gt_indices, class_ids = PositiveRows(places, name="positive_rois")(
+        drawn
+    )
+    features = parts.align_masks([rois, parts.image_meta, *parts.levels[:4]])
+    target_masks = MaskTargetLayer(
+        config.MASK_SHAPE,
+        sample_bins=CONVENTIONS[geometry].sample_bins,
+        use_mini_mask=config.USE_MINI_MASK,
+        name="mask_targets",
+    )([rois, gt_indices, truth.boxes, truth.masks])
+    return losses.mrcnn_mask_loss(
+        parts.mask_head(features), class_ids, target_masks, match
+    )
+
+
+def detection_target_layer_of(config: Config, seed: int | None) -> DetectionTargetLayer:
+    """From proposals to the rois that the heads train on."""
+    return DetectionTargetLayer(
+        config.TRAIN_ROIS_PER_IMAGE,
+        positive_share=config.ROI_POSITIVE_RATIO,
+        positive_iou=config.ROI_POSITIVE_IOU,
+        negative_iou_low=config.ROI_NEGATIVE_IOU_LOW,
+        negative_iou_high=config.ROI_NEGATIVE_IOU_HIGH,
+        crowd_iou=config.CROWD_IOU,
+        delta_std=config.BBOX_STD_DEV,
+        add_gt=config.ROI_ADD_GT,
+        seed=seed,
+        name="proposal_targets",
+    )
+
+
+def weights_by_class(
+    config: Config, class_names: Sequence[str] | None
+) -> tuple[float, ...] | None:
+    """CLASS_WEIGHTS as one number for each class id, or None."""
+    given = config.CLASS_WEIGHTS
+    if given is None:
+        return None
+    return numbers_by_class(given, "CLASS_WEIGHTS", 1.0, config, class_names)
+
+
+def _mean_positives(match: Array) -> Array:
+    """Positives of an image, the mean over the batch. [B, N] -> scalar"""
+    is_positive = ops.cast(ops.equal(match, POSITIVE), "float32")
+    return ops.mean(ops.sum(is_positive, axis=-1))
