@@ -25,6 +25,7 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["mrcnn", "mrcnn.*"]),
     install_requires=(HERE / "requirements.txt").read_text().split(),
+    entry_points={"console_scripts": ["mrcnn = mrcnn.cli:main"]},
     extras_require={
         "dev": ["hypothesis>=6.100", "mypy>=1.15", "pytest>=8.0", "ruff>=0.15,<0.18"]
     },

@@ -9,12 +9,16 @@ Shapes: H W the image, C channels, N instances.
 """
 
 import logging
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mrcnn.data.image_files import read_image
+
+if TYPE_CHECKING:
+    from mrcnn.config import Config
+    from mrcnn.data.dataset_report import DatasetReport
 
 logger = logging.getLogger("mrcnn")
 
@@ -171,6 +175,18 @@ class Dataset:
             self.describe_image(image_id),
         )
         return np.zeros((0, 0, 0), bool), np.zeros(0, "int32")
+
+    def check(
+        self,
+        config: "Config | None" = None,
+        *,
+        image_ids: Sequence[int] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> "DatasetReport":
+        """What would go wrong in training; see `check_dataset`."""
+        from mrcnn.data.checking import check_dataset
+
+        return check_dataset(self, config, image_ids=image_ids, on_progress=on_progress)
 
     def describe_image(self, image_id: int) -> str:
         """What errors call an image: its number, its id at the source, its path."""
