@@ -47,6 +47,17 @@ class NetworkParts(NamedTuple):
     mask_head: MaskHead
 
 
+class Found(NamedTuple):
+    """What the second stage makes of proposals."""
+
+    detections: Array  # [B, D, 6]
+    probs: Array  # [B, R, C]
+    deltas: Array  # [B, R, C, 4]
+    slots: Array  # [B, D', 6] detections without the slots that are never used
+    patches: Array  # [B, D', S, S, C]
+    proposals: Array  # [B, R, 4]
+
+
 def build_network(
     config: Config, geometry: GeometryName, **options: Any
 ) -> keras.Model:
@@ -86,76 +97,121 @@ def assemble_network(
             RPN probabilities [B, A, 2], RPN deltas [B, A, 4]
         Unused rows are zero. And the parts that training shares.
     """
-    image = keras.Input([None, None, config.IMAGE_CHANNEL_COUNT], name="input_image")
-    image_meta = keras.Input([config.IMAGE_META_SIZE], name="input_image_meta")
-    anchors = keras.Input([None, 4], name="input_anchors")
-
-    stages = network_layers.stages(config, image)
-    levels = build_pyramid(stages, channels=config.TOP_DOWN_PYRAMID_SIZE)
-    logits, rpn_probs, rpn_deltas = apply_rpn_head(
-        network_layers.rpn_head(config), levels
-    )
-    parts = NetworkParts(
-        image=image,
-        image_meta=image_meta,
-        anchors=anchors,
-        levels=levels,
-        rpn_logits=logits,
-        rpn_probs=rpn_probs,
-        rpn_deltas=rpn_deltas,
-        propose=network_layers.proposal_layer(config, geometry, portable=portable),
-        align_boxes=network_layers.roi_align(
-            config, geometry, config.POOL_SIZE, "roi_align_classifier", portable
-        ),
-        box_head=network_layers.box_head(config),
-        align_masks=network_layers.roi_align(
-            config, geometry, config.MASK_POOL_SIZE, "roi_align_mask", portable
-        ),
-        mask_head=network_layers.mask_head(config),
-    )
-    proposals = parts.propose([rpn_probs, rpn_deltas, anchors, image_meta])
-
-    # P6 serves the RPN alone.
-    features = parts.align_boxes([proposals, image_meta, *levels[:4]])
-    _, probs, deltas = parts.box_head(features)
-    select = network_layers.detection_layer(
-        config, geometry, class_names, portable=portable
-    )
-    detections = select([proposals, probs, deltas, image_meta])
-
-    # The mask head costs most per roi, so it sees the slots in use only.
-    slots = detections if portable else TrimRois(name="trim_rois")(detections)
-    features = parts.align_masks([slots[..., :4], image_meta, *levels[:4]])
-    patches = parts.mask_head(features)
+    parts = make_parts(config, geometry, portable=portable)
+    found = second_stage(config, geometry, parts, class_names, portable=portable)
+    patches = found.patches
     if not portable:
         patches = PadRois(config.DETECTION_MAX_INSTANCES, name="pad_rois")(patches)
-
     model = model_class(
-        [image, image_meta, anchors],
-        [detections, probs, deltas, patches, proposals, rpn_probs, rpn_deltas],
+        [parts.image, parts.image_meta, parts.anchors],
+        [
+            found.detections,
+            found.probs,
+            found.deltas,
+            patches,
+            found.proposals,
+            parts.rpn_probs,
+            parts.rpn_deltas,
+        ],
         name="mask_rcnn",
     )
     return model, parts
 
 
-def detector_of(model: keras.Model, *, masks: bool) -> keras.Model:
-    """The part of a network that `detect` needs.
+def make_parts(
+    config: Config, geometry: GeometryName, *, portable: bool = False
+) -> NetworkParts:
+    """Inputs, backbone, pyramid and RPN as tensors, and the layers that come after."""
+    image = keras.Input([None, None, config.IMAGE_CHANNEL_COUNT], name="input_image")
+    stages = network_layers.stages(config, image)
+    levels = build_pyramid(stages, channels=config.TOP_DOWN_PYRAMID_SIZE)
+    rpn_head = network_layers.rpn_head(config)
+    rpn_logits, rpn_probs, rpn_deltas = apply_rpn_head(rpn_head, levels)
+    return NetworkParts(
+        image=image,
+        image_meta=keras.Input([config.IMAGE_META_SIZE], name="input_image_meta"),
+        anchors=keras.Input([None, 4], name="input_anchors"),
+        levels=levels,
+        rpn_logits=rpn_logits,
+        rpn_probs=rpn_probs,
+        rpn_deltas=rpn_deltas,
+        box_head=network_layers.box_head(config),
+        mask_head=network_layers.mask_head(config),
+        **_weightless_parts(config, geometry, portable),
+    )
+
+
+def second_stage(
+    config: Config,
+    geometry: GeometryName,
+    parts: NetworkParts,
+    class_names: Sequence[str] | None,
+    *,
+    portable: bool = False,
+) -> Found:
+    """From proposals to boxes with classes, and to their masks."""
+    anchors = [parts.rpn_probs, parts.rpn_deltas, parts.anchors, parts.image_meta]
+    proposals = parts.propose(anchors)
+
+    # P6 serves the RPN alone.
+    levels = parts.levels[:4]
+    features = parts.align_boxes([proposals, parts.image_meta, *levels])
+    _, probs, deltas = parts.box_head(features)
+    select = network_layers.detection_layer(
+        config, geometry, class_names, portable=portable
+    )
+    detections = select([proposals, probs, deltas, parts.image_meta])
+
+    # The mask head costs most per roi, so it sees the slots in use only.
+    slots = detections if portable else TrimRois(name="trim_rois")(detections)
+    features = parts.align_masks([slots[..., :4], parts.image_meta, *levels])
+    patches = parts.mask_head(features)
+    return Found(detections, probs, deltas, slots, patches, proposals)
+
+
+def detector_of(
+    config: Config,
+    geometry: GeometryName,
+    parts: NetworkParts,
+    *,
+    class_names: Sequence[str] | None = None,
+    masks: bool = True,
+) -> keras.Model:
+    """What `detect` needs of a network, with thresholds of its own.
 
     Args:
-        model: what `build_network` makes, not portable
+        config: may differ from the network's in what leaves its weights alone
+        geometry: likewise
+        parts: of the network; its heads are shared
+        class_names: needed where DETECTION_MIN_CONFIDENCE names classes
         masks: False leaves the mask head out
 
     Returns:
-        A model from the same inputs to detections [B, D, 6] and, with masks, the
+        A model from the network's inputs to detections [B, D, 6] and, with masks, the
         patches of each detection's own class [B, D', S, S], where D' is the largest
         number of detections in the batch, or 1.
     """
-    detections = model.outputs[0]
+    parts = parts._replace(**_weightless_parts(config, geometry, portable=False))
+    found = second_stage(config, geometry, parts, class_names)
+    inputs = [parts.image, parts.image_meta, parts.anchors]
     if not masks:
-        return keras.Model(model.inputs, detections)
-    trimmed = model.get_layer("trim_rois").output  # [B, D', 6]
-    class_ids = ops.cast(trimmed[..., 4], "int32")[:, :, None, None, None]
-    patches = model.get_layer("mrcnn_mask").output  # [B, D', S, S, C or 1]
-    channels = ops.minimum(class_ids, patches.shape[-1] - 1)
-    patches = ops.take_along_axis(patches, channels, axis=-1)
-    return keras.Model(model.inputs, [detections, ops.squeeze(patches, -1)])
+        return keras.Model(inputs, found.detections)
+    class_ids = ops.cast(found.slots[..., 4], "int32")[:, :, None, None, None]
+    # Masks for all classes alike stand in the only channel.
+    channels = ops.minimum(class_ids, found.patches.shape[-1] - 1)
+    patches = ops.take_along_axis(found.patches, channels, axis=-1)
+    return keras.Model(inputs, [found.detections, ops.squeeze(patches, -1)])
+
+
+def _weightless_parts(
+    config: Config, geometry: GeometryName, portable: bool
+) -> dict[str, Any]:
+    return {
+        "propose": network_layers.proposal_layer(config, geometry, portable=portable),
+        "align_boxes": network_layers.roi_align(
+            config, geometry, config.POOL_SIZE, "roi_align_classifier", portable
+        ),
+        "align_masks": network_layers.roi_align(
+            config, geometry, config.MASK_POOL_SIZE, "roi_align_mask", portable
+        ),
+    }

@@ -7,9 +7,9 @@ what would need other weights is an error that names the change.
 Shapes: B images, A anchors.
 """
 
-import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -18,9 +18,9 @@ import numpy as np
 from mrcnn import network, network_anchors, network_layers
 from mrcnn.config import Config
 from mrcnn.geometry.conventions import GeometryName
+from mrcnn.network import NetworkParts
+from mrcnn.training_network import build_training_network
 from mrcnn.weights.saving import LegacySavingModel
-
-logger = logging.getLogger("mrcnn")
 
 # What the network and its anchors are made from; no other knob changes them.
 NETWORK_KNOBS = (
@@ -66,8 +66,26 @@ ANCHOR_KNOBS = (
 )
 
 
+# The knobs among them that decide the shapes of weights, or how layers learn.
+WEIGHT_KNOBS = (
+    "BACKBONE",
+    "CLASS_AGNOSTIC_BOXES",
+    "CLASS_AGNOSTIC_MASKS",
+    "FPN_CLASSIF_FC_LAYERS_SIZE",
+    "IMAGE_CHANNEL_COUNT",
+    "IMAGE_META_SIZE",
+    "MASK_POOL_SIZE",
+    "NUM_CLASSES",
+    "POOL_SIZE",
+    "RPN_ANCHOR_RATIOS",
+    "RPN_ANCHOR_STRIDE",
+    "TOP_DOWN_PYRAMID_SIZE",
+    "TRAIN_BN",
+)
+
+
 class NetworkCache:
-    """The network, its parts for detection, and its anchors, each made once.
+    """The network, its parts for detection and training, and its anchors.
 
     Safe to use from several threads.
     """
@@ -75,10 +93,11 @@ class NetworkCache:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._model: LegacySavingModel | None = None
-        self._parts: network.NetworkParts | None = None
+        self._parts: NetworkParts | None = None
         self._settings: dict[str, Any] = {}
-        self._detectors: dict[bool, keras.Model] = {}
+        self._detectors: dict[str, keras.Model] = {}
         self._anchors: dict[tuple, np.ndarray] = {}
+        self._num_trainings = 0
 
     def model(
         self,
@@ -86,32 +105,84 @@ class NetworkCache:
         geometry: GeometryName,
         class_names: Sequence[str] | None = None,
     ) -> LegacySavingModel:
-        """The network for a config, with the weights of the one before, if any."""
+        """The network for a config, with the weights of the one before, if any.
+
+        While the network trains, it is the one that trains.
+        """
         with self._lock:
             settings = settings_of(config, geometry, class_names)
-            if self._model is None or settings != self._settings:
-                config.validate()
-                model, parts = network.assemble_network(
-                    config,
-                    geometry,
-                    class_names=class_names,
-                    model_class=LegacySavingModel,
-                )
+            is_current = settings == self._settings or self._num_trainings > 0
+            if self._model is None or not is_current:
+                model, parts = self._assemble(config, geometry, class_names)
                 if self._model is not None:
                     self._carry_weights(self._model, model, settings)
                 self._model, self._parts, self._settings = model, parts, settings
                 self._detectors = {}
             return self._model
 
-    def detector(self, model: keras.Model, *, masks: bool) -> keras.Model:
-        """The part of the network that detection needs, with or without masks."""
+    def detector(
+        self,
+        config: Config,
+        geometry: GeometryName,
+        class_names: Sequence[str] | None = None,
+        *,
+        masks: bool = True,
+    ) -> keras.Model:
+        """The part of the network that detection needs, with or without masks.
+
+        It shares the network's weights, also while they are trained, and follows the
+        config's thresholds without a new network.
+        """
         with self._lock:
-            if masks not in self._detectors:
-                detector = network.detector_of(model, masks=masks)
+            settings = settings_of(config, geometry, class_names)
+            if self._model is None or self._changed(settings, WEIGHT_KNOBS):
+                self.model(config, geometry, class_names)
+            key = f"{masks} {settings}"
+            if key not in self._detectors:
+                assert self._parts is not None
+                detector = network.detector_of(
+                    config, geometry, self._parts, class_names=class_names, masks=masks
+                )
                 # Made by the first thread that comes, not by several at once.
                 detector.make_predict_function()
-                self._detectors[masks] = detector
-            return self._detectors[masks]
+                self._detectors[key] = detector
+            return self._detectors[key]
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """While inside, `model` stays the same network whatever the config says."""
+        self._num_trainings += 1
+        try:
+            yield
+        finally:
+            self._num_trainings -= 1
+
+    def training_pair(
+        self,
+        config: Config,
+        geometry: GeometryName,
+        class_names: Sequence[str] | None,
+        *,
+        with_own_layers: bool,
+    ) -> tuple[keras.Model, keras.Model]:
+        """A network that detects, and the training network around its layers.
+
+        Args:
+            config: of the network
+            geometry: of the network
+            class_names: needed where knobs name classes
+            with_own_layers: whether to make both anew, apart from the cached network
+        """
+        if with_own_layers:
+            model, parts = self._assemble(config, geometry, class_names)
+        else:
+            model = self.model(config, geometry, class_names)
+            assert self._parts is not None
+            parts = self._parts
+        training = build_training_network(
+            config, geometry, parts, class_names=class_names, seed=config.SEED
+        )
+        return model, training
 
     def anchors(
         self, config: Config, image_shape: Sequence[int], geometry: GeometryName
@@ -126,18 +197,35 @@ class NetworkCache:
                 )
             return self._anchors[key]
 
+    def _assemble(
+        self,
+        config: Config,
+        geometry: GeometryName,
+        class_names: Sequence[str] | None,
+    ) -> tuple[LegacySavingModel, NetworkParts]:
+        config.validate()
+        model, parts = network.assemble_network(
+            config, geometry, class_names=class_names, model_class=LegacySavingModel
+        )
+        assert isinstance(model, LegacySavingModel)
+        return model, parts
+
+    def _changed(self, settings: dict[str, Any], names: Iterable[str]) -> list[str]:
+        """What differs from the network that is there, in words."""
+        return [
+            f"{name} from {self._settings[name]} to {settings[name]}"
+            for name in names
+            if settings[name] != self._settings[name]
+        ]
+
     def _carry_weights(
         self, old: keras.Model, new: keras.Model, settings: dict[str, Any]
     ) -> None:
         shapes = [[tuple(w.shape) for w in model.weights] for model in (old, new)]
         if shapes[0] != shapes[1]:
-            changed = [
-                f"{name} from {self._settings[name]} to {value}"
-                for name, value in settings.items()
-                if value != self._settings[name]
-            ]
+            changed = ", ".join(self._changed(settings, settings))
             raise ValueError(
-                f"The config changed after the network was built: {', '.join(changed)}."
+                f"The config changed after the network was built: {changed}."
                 " The weights do not fit that network. Undo the change, or make a new "
                 "MaskRCNN with the new config and load weights into it."
             )

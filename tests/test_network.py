@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mrcnn.geometry.boxes import denormalize_boxes, pairwise_iou
-from mrcnn.network import build_network, detector_of
+from mrcnn.network import assemble_network, build_network, detector_of
 from mrcnn.network_anchors import anchors_for_image
 from tests.conftest import FIXTURES
 from tests.recipe import fill_by_recipe
@@ -172,10 +172,13 @@ def test_a_batch_of_two_equals_two_batches_of_one(tiny, rng):
             np.testing.assert_allclose(both[index], single[0], rtol=1e-3, atol=1e-4)
 
 
-def test_the_detector_gives_each_detections_own_patch(tiny, rng):
+def test_the_detector_gives_each_detections_own_patch(rng):
+    config = TinyConfig()
+    model, parts = assemble_network(config, "aligned")
     inputs = tiny_inputs(rng, 64, 64)
-    whole = dict(zip(OUTPUTS, tiny.predict_on_batch(inputs), strict=True))
-    detections, patches = detector_of(tiny, masks=True).predict_on_batch(inputs)
+    whole = dict(zip(OUTPUTS, model.predict_on_batch(inputs), strict=True))
+    detector = detector_of(config, "aligned", parts)
+    detections, patches = detector.predict_on_batch(inputs)
     np.testing.assert_allclose(detections, whole["detections"], atol=1e-5)
     num_real = (detections[0, :, 4] > 0).sum()
     assert patches.shape == (1, num_real, 28, 28)
@@ -183,8 +186,28 @@ def test_the_detector_gives_each_detections_own_patch(tiny, rng):
         class_id = int(detections[0, row, 4])
         expected = whole["mrcnn_mask"][0, row, :, :, class_id]
         np.testing.assert_allclose(patches[0, row], expected, atol=1e-5)
-    alone = detector_of(tiny, masks=False).predict_on_batch(inputs)
+    alone = detector_of(config, "aligned", parts, masks=False).predict_on_batch(inputs)
     np.testing.assert_allclose(alone, detections, atol=1e-5)
+
+
+def test_a_detector_has_thresholds_of_its_own_and_shares_the_weights(rng):
+    config = TinyConfig()
+    model, parts = assemble_network(config, "aligned")
+    config.DETECTION_MAX_INSTANCES = 3
+    detector = detector_of(config, "aligned", parts, masks=False)
+    assert detector.output_shape == (None, 3, 6)
+    assert {id(w) for w in detector.weights} <= {id(w) for w in model.weights}
+    # What users look into is still the network's own graph.
+    assert model.get_layer("mrcnn_class").output is model.outputs[1]
+
+
+def test_masks_for_all_classes_alike_are_found_in_their_only_channel(rng):
+    config = TinyConfig()
+    config.CLASS_AGNOSTIC_BOXES = config.CLASS_AGNOSTIC_MASKS = True
+    _, parts = assemble_network(config, "aligned")
+    detector = detector_of(config, "aligned", parts)
+    detections, patches = detector.predict_on_batch(tiny_inputs(rng, 64, 64))
+    assert patches.shape == (1, (detections[0, :, 4] > 0).sum(), 28, 28)
 
 
 def test_the_portable_network_gives_the_same_numbers(tiny, rng):

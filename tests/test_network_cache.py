@@ -59,6 +59,38 @@ def test_a_change_that_needs_other_weights_is_an_error_that_names_it():
     assert cache.model(config, "aligned") is model
 
 
+def test_detection_follows_thresholds_without_a_new_network():
+    cache, config = NetworkCache(), TinyConfig()
+    detector = cache.detector(config, "aligned", masks=False)
+    assert cache.detector(config, "aligned", masks=False) is detector
+    config.DETECTION_MAX_INSTANCES = 4
+    other = cache.detector(config, "aligned", masks=False)
+    assert other.output_shape == (None, 4, 6)
+    assert {id(w) for w in other.weights} == {id(w) for w in detector.weights}
+    config.NUM_CLASSES = 7
+    with pytest.raises(ValueError, match="NUM_CLASSES from 3 to 7"):
+        cache.detector(config, "aligned")
+
+
+def test_training_shares_the_layers_and_holds_the_network_still():
+    cache, config = NetworkCache(), TinyConfig()
+    model, training = cache.training_pair(
+        config, "aligned", None, with_own_layers=False
+    )
+    assert model is cache.model(config, "aligned")
+    ours = {id(weight) for weight in model.trainable_weights}
+    assert ours == {id(weight) for weight in training.trainable_weights}
+    with cache.training():
+        config.DETECTION_MAX_INSTANCES = 4
+        assert cache.model(config, "aligned") is model
+    assert cache.model(config, "aligned") is not model
+
+    apart, training = cache.training_pair(config, "aligned", None, with_own_layers=True)
+    assert apart is not cache.model(config, "aligned")
+    ours = {id(weight) for weight in apart.trainable_weights}
+    assert ours == {id(weight) for weight in training.trainable_weights}
+
+
 def test_anchors_follow_shape_geometry_and_knobs():
     cache, config = NetworkCache(), TinyConfig()
     square = cache.anchors(config, (64, 64, 3), "aligned")

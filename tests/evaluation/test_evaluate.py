@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from mrcnn.evaluation.evaluate import evaluate_dataset
+from mrcnn.inference.results import Instances
+from tests.data.scene_dataset import SceneDataset, numbered_scenes
+from tests.scenes import rectangle_scene
+
+SCENES = numbered_scenes(7)
+NOTHING = Instances([], [], [], (40, 64))
+
+
+class Oracle:
+    """Finds what there is, by the number in an image's first pixel."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, images):
+        numbers = [int(image[0, 0, 0]) for image in images]
+        self.batches.append(numbers)
+        return [
+            Instances.from_masks(
+                None, scene.class_ids, np.ones(len(scene.class_ids)), scene.masks
+            )
+            for scene in (SCENES[number] for number in numbers)
+        ]
+
+
+def test_every_image_is_detected_once_in_batches():
+    oracle, seen = Oracle(), []
+    evaluation = evaluate_dataset(
+        oracle,
+        SceneDataset(SCENES),
+        batch_size=3,
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
+    assert oracle.batches == [[0, 1, 2], [3, 4, 5], [6]]
+    assert seen == [(3, 7), (6, 7), (7, 7)]
+    assert evaluation.coco.masks["AP"] == pytest.approx(1)
+    assert evaluation.coco.num_images == 7
+    assert [entry.num_gt for entry in evaluation.coco.per_class] == [4, 2]
+
+
+def test_some_images_can_be_chosen():
+    oracle = Oracle()
+    evaluation = evaluate_dataset(
+        oracle, SceneDataset(SCENES), image_ids=np.array([5, 2, 5])
+    )
+    assert oracle.batches == [[5], [2]]
+    assert [image.image_id for image in evaluation.images] == [2, 5]
+
+
+def test_options_are_handed_on():
+    evaluation = evaluate_dataset(
+        Oracle(),
+        SceneDataset(SCENES),
+        max_detections=(1, 5),
+        score_threshold=0.2,
+        iou_threshold=0.7,
+    )
+    assert "AR5" in evaluation.coco.boxes
+    assert evaluation.hits.score_threshold == 0.2
+    assert evaluation.hits.iou_threshold == 0.7
+
+
+def test_no_pixels_are_kept():
+    evaluation = evaluate_dataset(Oracle(), SceneDataset(SCENES))
+    for image in evaluation.images:
+        for array in (vars(image.gt) | vars(image.detections)).values():
+            assert np.size(array) <= 8
+
+
+def test_what_load_mask_returns_is_checked():
+    scene = rectangle_scene((40, 64), [[0, 0, 9, 9]], [9])
+    with pytest.raises(ValueError, match=r"image 0 .*class ids \[9\]"):
+        evaluate_dataset(lambda images: [NOTHING], SceneDataset([scene]))
+
+
+def test_a_detector_must_answer_for_each_image():
+    with pytest.raises(ValueError, match="0 results for 2 images"):
+        evaluate_dataset(lambda images: [], SceneDataset(SCENES), batch_size=2)
+    with pytest.raises(ValueError, match="batch_size is at least 1"):
+        evaluate_dataset(Oracle(), SceneDataset(SCENES), batch_size=0)
