@@ -1,6 +1,56 @@
-"""Door: pictures under matterport's names. Imports without TensorFlow."""
+"""Door: pictures under matterport's names, and `draw_instances`.
 
-from mrcnn.drawing.colors import random_colors
+Imports without TensorFlow, and without matplotlib until the first figure. The old names
+live in `compat/`, on top of `drawing/`.
+"""
+
+import colorsys
+import itertools
+import os
+import random
+import sys
+
+import numpy as np
+
+from mrcnn import utils
+from mrcnn.compat.visualize import (
+    ROOT_DIR,
+    display_differences,
+    display_images,
+    display_instances,
+    display_table,
+    display_top_masks,
+    display_weight_stats,
+    draw_boxes,
+    draw_rois,
+    plot_overlaps,
+    plot_precision_recall,
+    random_colors,
+)
+from mrcnn.drawing.instances import draw_instances
 from mrcnn.drawing.overlays import apply_mask, draw_box
 
-__all__ = ["apply_mask", "draw_box", "random_colors"]
+__all__ = [
+    "ROOT_DIR",
+    "apply_mask",
+    "colorsys",
+    "display_differences",
+    "display_images",
+    "display_instances",
+    "display_table",
+    "display_top_masks",
+    "display_weight_stats",
+    "draw_box",
+    "draw_boxes",
+    "draw_instances",
+    "draw_rois",
+    "itertools",
+    "np",
+    "os",
+    "plot_overlaps",
+    "plot_precision_recall",
+    "random",
+    "random_colors",
+    "sys",
+    "utils",
+]

@@ -5,6 +5,7 @@ import numpy as np
 from mrcnn.drawing.overlays import (
     apply_mask,
     draw_box,
+    draw_frame,
     mask_outline,
     overlay_masks,
     side_by_side,
@@ -74,3 +75,11 @@ def test_side_by_side_aligns_tops_on_white():
     assert (sheet[:, 3] == 255).all()
     assert (sheet[2:, :3] == 255).all()
     assert (sheet[:2, :3] == 100).all()
+
+
+def test_draw_frame_is_as_thick_as_asked_for():
+    image = draw_frame(grey(9, 9), [0, 0, 9, 9], 0, 3)
+    np.testing.assert_array_equal(
+        np.argwhere(image[..., 0] == 100)[[0, -1]], [[3, 3], [5, 5]]
+    )
+    np.testing.assert_array_equal(draw_frame(grey(), [0, 0, 6, 8], 0, 0), grey())
