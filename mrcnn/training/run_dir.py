@@ -4,7 +4,8 @@
 
 One folder per run, named after the configuration and the time it began; one
 checkpoint per epoch. The time and the epoch are read back from these names when a
-run goes on.
+run goes on. A checkpoint that was saved amid an epoch tells so at its end:
+mask_rcnn_balloon_0012_interrupted.h5 comes after the twelfth epoch.
 """
 
 import datetime
@@ -14,6 +15,8 @@ from typing import NamedTuple
 
 _TIMESTAMP = "%Y%m%dT%H%M"
 EPOCH_FIELD = "*epoch*"
+_INTERRUPTED = "_interrupted"
+_CHECKPOINT = re.compile(rf"mask_rcnn_.*?_?(\d{{4,}})({_INTERRUPTED})?\.h5")
 
 
 class RunDir(NamedTuple):
@@ -31,6 +34,10 @@ class RunDir(NamedTuple):
     def checkpoint(self, epoch: int) -> str:
         """Path of the checkpoint after so many epochs."""
         return self.checkpoint_path.replace(EPOCH_FIELD, f"{epoch:04d}")
+
+    def interrupted(self, epoch: int) -> str:
+        """Path of the checkpoint amid the epoch that comes after so many."""
+        return self.checkpoint_path.replace(EPOCH_FIELD, f"{epoch:04d}{_INTERRUPTED}")
 
 
 def new_run(
@@ -50,7 +57,7 @@ def continued_run(model_dir: str | Path, name: str, model_path: str | Path) -> R
     """
     path = Path(model_path)
     is_run = re.fullmatch(r".*\d{8}T\d{4}", path.parent.name)
-    epoch = re.fullmatch(r"mask_rcnn_.*?_?(\d{4,})\.h5", path.name)
+    epoch = _CHECKPOINT.fullmatch(path.name)
     if not (is_run and epoch):
         return new_run(model_dir, name)
     return _run(path.parent, name, epoch=int(epoch[1]))
@@ -70,15 +77,33 @@ def find_last_checkpoint(model_dir: str | Path, name: str) -> str:
         if path.is_dir() and re.fullmatch(re.escape(prefix) + r"\d{8}T\d{4}", path.name)
     )
     for run in reversed(runs):
-        checkpoints = sorted(run.glob("mask_rcnn_*.h5"))
+        checkpoints = _numbered(run)
         if checkpoints:
-            return str(checkpoints[-1])
+            return checkpoints[-1][1]
     looked_at = f"{len(runs)} empty run folders" if runs else "no run folder"
     raise FileNotFoundError(
         f"No checkpoint of {name!r} in {folder}: found {looked_at} named "
         f"'{prefix}YYYYMMDDTHHMM'. Check model_dir and Config.NAME, or give "
         "load_weights the path of a file."
     )
+
+
+def checkpoints_by_epoch(run: RunDir) -> list[tuple[int, str]]:
+    """(epochs done, path) of every checkpoint in a run's folder, in their order."""
+    return _numbered(Path(run.log_dir))
+
+
+def is_interrupted(checkpoint: str | Path) -> bool:
+    """Whether a checkpoint was saved amid an epoch."""
+    return Path(checkpoint).stem.endswith(_INTERRUPTED)
+
+
+def _numbered(folder: Path) -> list[tuple[int, str]]:
+    found = [(_CHECKPOINT.fullmatch(path.name), path) for path in folder.glob("*.h5")]
+    rows = [
+        (int(match[1]), bool(match[2]), str(path)) for match, path in found if match
+    ]
+    return [(number, path) for number, _, path in sorted(rows)]
 
 
 def _run(log_dir: Path, name: str, *, epoch: int) -> RunDir:

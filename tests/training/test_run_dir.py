@@ -1,10 +1,17 @@
 """Names of runs and checkpoints."""
 
 import datetime
+from pathlib import Path
 
 import pytest
 
-from mrcnn.training.run_dir import continued_run, find_last_checkpoint, new_run
+from mrcnn.training.run_dir import (
+    checkpoints_by_epoch,
+    continued_run,
+    find_last_checkpoint,
+    is_interrupted,
+    new_run,
+)
 
 NOON = datetime.datetime(2026, 11, 21, 12, 5)
 
@@ -61,3 +68,24 @@ def test_no_checkpoint_is_an_error_that_says_what_was_looked_for(tmp_path):
         find_last_checkpoint(tmp_path, "shapes")
     with pytest.raises(FileNotFoundError, match="no run folder"):
         find_last_checkpoint(tmp_path / "absent", "shapes")
+
+
+def test_a_checkpoint_amid_an_epoch_comes_after_it_and_before_the_next(tmp_path):
+    run = new_run(tmp_path, "shapes", NOON)
+    touch(Path(run.checkpoint(2)))
+    amid = touch(Path(run.interrupted(2)))
+    assert find_last_checkpoint(tmp_path, "shapes") == amid
+    assert continued_run(tmp_path, "shapes", amid).epoch == 2
+    assert is_interrupted(amid)
+    last = touch(Path(run.checkpoint(3)))
+    assert find_last_checkpoint(tmp_path, "shapes") == last
+    assert not is_interrupted(last)
+    assert [number for number, _ in checkpoints_by_epoch(run)] == [2, 2, 3]
+
+
+def test_epochs_are_sorted_as_numbers_and_other_files_are_none(tmp_path):
+    run = new_run(tmp_path, "shapes", NOON)
+    touch(Path(run.checkpoint(9999)))
+    last = touch(Path(run.checkpoint(10000)))
+    touch(Path(run.log_dir) / "mask_rcnn_shapes_final.h5")
+    assert find_last_checkpoint(tmp_path, "shapes") == last

@@ -1,0 +1,88 @@
+"""Half precision where it pays: in convolutions, dense layers and what joins them.
+
+Boxes, suppression, targets, probabilities and losses stay in float32; so do all
+weights. The precision holds while a graph is traced, so one and the same layer
+trains in half precision and detects in full.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.layers.per_roi import PerRoi
+
+FULL = "float32"
+
+# A half-precision gradient under 6e-8 is zero, so losses are scaled up as far as
+# gradients stay finite.
+FIRST_SCALE = 2.0**15
+STEPS_TO_GROW = 2000
+
+
+@contextmanager
+def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
+    """Layers of a model follow a precision for as long as the block lasts.
+
+    Layers that were given a precision of their own keep it.
+
+    Args:
+        model: nested models and wrappers are walked through
+        precision: "float32", "mixed_bfloat16" or "mixed_float16"
+    """
+    layers = []
+    if precision != FULL:
+        layers = [layer for layer in _all_layers(model) if gains_from_half(layer)]
+        if not layers:
+            raise ValueError(
+                f"No layer would follow PRECISION = {precision!r}: the network was "
+                "built under another keras.config.dtype_policy(). Build it anew."
+            )
+    policies = [layer.dtype_policy for layer in layers]
+    try:
+        for layer in layers:
+            layer.dtype_policy = precision
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def gains_from_half(layer: keras.layers.Layer) -> bool:
+    """Whether a layer may compute in half precision."""
+    if isinstance(layer, keras.Model | keras.layers.InputLayer):
+        return False
+    is_plain = type(layer).__module__.startswith("keras.")
+    # A layer without a policy of its own holds the global one itself, not its equal.
+    follows = layer.dtype_policy is keras.config.dtype_policy()
+    return follows and (is_plain or isinstance(layer, BatchNorm | PerRoi))
+
+
+class LossScale:
+    """A factor of float16 losses that grows until gradients overflow.
+
+    An overflow halves it and the step is skipped; so many steps without one double it.
+    """
+
+    def __init__(self) -> None:
+        self.scale = tf.Variable(FIRST_SCALE, trainable=False, dtype="float32")
+        self.steps = tf.Variable(0, trainable=False, dtype="int32")
+
+    def update(self, is_finite: tf.Tensor) -> None:
+        """Follows one step, of which `is_finite` tells whether it could be taken."""
+        steps = tf.where(is_finite, self.steps + 1, 0)
+        grows = steps >= STEPS_TO_GROW
+        factor = tf.where(is_finite, tf.where(grows, 2.0, 1.0), 0.5)
+        self.scale.assign(self.scale * factor)
+        self.steps.assign(tf.where(grows, 0, steps))
+
+
+def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
+        elif isinstance(layer, keras.layers.Wrapper):
+            yield layer.layer
