@@ -4,10 +4,12 @@ Methods are short and delegate: the network is built in `network.py`, images are
 detected in `inference/`, files are read in `weights/`.
 """
 
+import copy
 import logging
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -15,13 +17,19 @@ import numpy as np
 
 from mrcnn import network, network_anchors
 from mrcnn.config import Config
+from mrcnn.data.dataset import Dataset
+from mrcnn.detection_options import detection_options
+from mrcnn.evaluation.evaluate import evaluate_dataset
+from mrcnn.evaluation.summary import Evaluation
 from mrcnn.geometry.conventions import CONVENTIONS, Convention, GeometryName
 from mrcnn.inference import detect, inputs, inspection, outputs
 from mrcnn.inference.results import Instances
 from mrcnn.network_cache import NetworkCache
 from mrcnn.training import run_dir, trainable
+from mrcnn.training.run_dir import RunDir
+from mrcnn.training_session import Session, run_session
 from mrcnn.weights.loading import load_into
-from mrcnn.weights.peeking import geometry_of_file
+from mrcnn.weights.peeking import followed_geometry
 from mrcnn.weights.report import LoadReport
 from mrcnn.weights.saving import LegacySavingModel
 
@@ -54,14 +62,10 @@ class MaskRCNN:
     ) -> None:
         """Checks the config; the network is built when it is first needed.
 
-        Args:
-            mode: "training" or "inference"; kept for old callers, as one object does
-                both
-            config: an instance of a Config subclass
-            model_dir: folder in which runs keep their checkpoints
+        One object trains and detects, so `mode` is for old callers alone. Runs keep
+        their checkpoints in `model_dir`.
         """
-        if mode not in MODES:
-            raise ValueError(f"mode is {mode!r}, expected one of {MODES}.")
+        _check_mode(mode)
         if not isinstance(config, Config):
             got = "a class" if isinstance(config, type) else f"{config!r:.60}"
             raise TypeError(
@@ -76,6 +80,7 @@ class MaskRCNN:
         self.class_names: list[str] | None = None
         self.anchors: np.ndarray | None = None
         self._cache = NetworkCache()
+        self._resume_from: str | None = None
         self.set_log_dir()
 
     # --- The network ------------------------------------------------------------
@@ -89,8 +94,7 @@ class MaskRCNN:
 
     def build(self, mode: str, config: Config) -> LegacySavingModel:
         """A fresh network for a config; `keras_model` holds the object's own."""
-        if mode not in MODES:
-            raise ValueError(f"mode is {mode!r}, expected one of {MODES}.")
+        _check_mode(mode)
         config.validate()
         return network.build_network(
             config,
@@ -100,13 +104,9 @@ class MaskRCNN:
         )
 
     def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
-        """Anchors for molded images of one shape.
+        """Anchors for molded images of a shape (height, width) or more.
 
-        Args:
-            image_shape: (height, width) or more of the molded image
-
-        Returns:
-            [A, 4] float32, normalized; `anchors` holds them in pixels
+        Normalized, float32 [A, 4]; `anchors` holds them in pixels.
         """
         self.anchors = network_anchors.pixel_anchors_for_image(
             self.config, image_shape, self.geometry
@@ -133,7 +133,7 @@ class MaskRCNN:
             What became of every weight; it is logged as well.
         """
         geometry_before = self.geometry
-        self._follow_geometry(geometry_of_file(filepath), filepath)
+        self.geometry = followed_geometry(filepath, self.config.GEOMETRY, self.geometry)
         try:
             report = load_into(
                 self.keras_model,
@@ -148,19 +148,19 @@ class MaskRCNN:
         if names is not None and len(names) == self.config.NUM_CLASSES:
             self.class_names = names
         self.set_log_dir(filepath)
+        self._resume_from = os.fspath(filepath) if self.epoch else None
         return report
 
     def find_last(self) -> str:
         """Path of the last checkpoint of this config's last run that has one."""
-        return run_dir.find_last_checkpoint(self.model_dir, self._run_name())
+        return run_dir.find_last_checkpoint(
+            self.model_dir, self.config.NAME or "mask_rcnn"
+        )
 
     def set_log_dir(self, model_path: str | os.PathLike | None = None) -> None:
         """Begins a new run, or goes on with the one a checkpoint belongs to."""
-        name = self._run_name()
-        if model_path is None:
-            run = run_dir.new_run(self.model_dir, name)
-        else:
-            run = run_dir.continued_run(self.model_dir, name, os.fspath(model_path))
+        name = self.config.NAME or "mask_rcnn"
+        run = run_dir.continued_run(self.model_dir, name, model_path)
         self.epoch = run.epoch
         self.log_dir = run.log_dir
         self.checkpoint_path = run.checkpoint_path
@@ -175,11 +175,85 @@ class MaskRCNN:
         """Makes the layers learn whose names match, and all others rest."""
         model = self.keras_model if keras_model is None else keras_model
         chosen = trainable.set_trainable(model, layer_regex)
-        if verbose > 0:
-            logger.info("Selecting layers to train")
-            for layer in chosen:
-                row = f"{layer.name:20}   ({type(layer).__name__})"
-                logger.info("%s%s", " " * indent, row)
+        for layer in chosen if verbose > 0 else ():
+            kind = type(layer).__name__
+            logger.info("%sTraining %-20s (%s)", " " * indent, layer.name, kind)
+
+    # --- Training and evaluation ------------------------------------------------
+
+    def train(
+        self,
+        train_dataset: Dataset,
+        val_dataset: Dataset | None = None,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+        layers: str = "heads",
+        augmentation: Any = None,
+        custom_callbacks: Iterable[keras.callbacks.Callback] | None = None,
+        no_augmentation_sources: Iterable[str] | None = None,
+        **options: Any,
+    ) -> keras.callbacks.History:
+        """Trains some layers until a number of epochs is done.
+
+        Args:
+            train_dataset: prepared
+            val_dataset: its losses are computed after every epoch, over all images
+            learning_rate: `config.LEARNING_RATE` by default
+            epochs: in all, those done before included; by default 10 more
+            layers: "heads", "3+", "4+", "5+", "all" or a regular expression on layer
+                names
+            augmentation: one of `data/transforms.py` or a list of them, an imgaug
+                augmenter, an albumentations composition or a function; None mirrors
+                half of the images, False changes none
+            custom_callbacks: Keras callbacks beside those that save and log
+            no_augmentation_sources: names of dataset sources to leave as they are
+            options: `workers` and `evaluate_every` of `run_session`; `optimizer`,
+                `strategy`, `verbose` and others of `training.train.train`
+
+        Returns:
+            The history, which `keras_model.history` holds as well.
+        """
+        epochs = self.epoch + 10 if epochs is None else epochs
+        self.class_names = list(train_dataset.class_names)
+        model = self.keras_model  # its files carry the class names
+        run = RunDir(self.log_dir, self.checkpoint_path, self.epoch)
+        history = run_session(
+            Session(self._cache, self.config, self.geometry, self.class_names, run),
+            train_dataset,
+            val_dataset,
+            epochs=epochs,
+            augmentation=augmentation,
+            evaluate=self.evaluate,
+            callbacks=custom_callbacks or (),
+            learning_rate=learning_rate,
+            layers=layers,
+            no_augmentation_sources=no_augmentation_sources,
+            resume_from=self._resume_from,
+            **options,
+        )
+        self.epoch += len(model.history.epoch)
+        checkpoint = run.checkpoint(self.epoch)
+        self._resume_from = checkpoint if os.path.exists(checkpoint) else None
+        return history
+
+    def evaluate(
+        self, dataset: Dataset, *, min_confidence: float = 0.05, **options: Any
+    ) -> Evaluation:
+        """COCO's average precision of boxes and masks, and what goes wrong.
+
+        Args:
+            dataset: prepared, with this network's classes
+            min_confidence: in place of DETECTION_MIN_CONFIDENCE, which cuts the curves
+                that average precision is the area of
+            options: of `evaluation.evaluate.evaluate_dataset`: image_ids, batch_size,
+                on_progress, ...
+        """
+        logger.info("Evaluating detections from a confidence of %s up", min_confidence)
+        config = copy.copy(self.config)
+        config.DETECTION_MIN_CONFIDENCE = min_confidence
+        find = partial(detect.detect, **self._detection(config))
+        options.setdefault("batch_size", config.BATCH_SIZE)
+        return evaluate_dataset(find, dataset, **options)
 
     # --- Detection --------------------------------------------------------------
 
@@ -210,7 +284,7 @@ class MaskRCNN:
             images,
             batch_size=batch_size,
             verbose=verbose,
-            **self._detect_options(masks),
+            **self._detection(masks=masks),
         )
 
     def detect_molded(
@@ -225,7 +299,7 @@ class MaskRCNN:
         if verbose:
             logger.info("Processing %d images", len(molded_images))
         return detect.detect_molded(
-            molded_images, image_metas, **self._detect_options(masks)
+            molded_images, image_metas, **self._detection(masks=masks)
         )
 
     def mold_inputs(self, images: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -244,16 +318,8 @@ class MaskRCNN:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """One image's network outputs in pixels of the image as loaded.
 
-        Args:
-            detections: [D, 6]
-            mrcnn_mask: [D, S, S, C]
-            original_image_shape: (H, W) or more
-            image_shape: (height, width) or more of the molded image
-            window: [4] pixels of the molded image
-
-        Returns:
-            rois [N, 4] int32, class ids [N] int32, scores [N] float32 and masks
-            [H, W, N] bool
+        `detections` [D, 6], `mrcnn_mask` [D, S, S, C] and `window` [4] become rois
+        [N, 4] int32, class ids [N] int32, scores [N] float32, masks [H, W, N] bool.
         """
         instances = outputs.unmold(
             detections,
@@ -276,20 +342,16 @@ class MaskRCNN:
     ) -> OrderedDict[str, np.ndarray]:
         """Values of inner tensors for some images.
 
-        Args:
-            images: as for `detect`, of one molded shape; molded already if
-                `image_metas` are given
-            outputs: pairs of a title and a symbolic tensor or a layer's name
-            image_metas: [N, 12 + C]
-
-        Returns:
-            Arrays by title, in the order of `outputs`.
+        `images` are as for `detect`, of one molded shape, or molded already if
+        `image_metas` [N, 12 + C] are given. `outputs` are pairs of a title and a
+        symbolic tensor or a layer's name; arrays come back by title, in that order.
         """
         model = self.keras_model
         if image_metas is None:
             images, image_metas, _ = self.mold_inputs(images)
+        anchors = self._cache.batch_anchors(self.config, images, self.geometry)
         values = inspection.evaluate_tensors(
-            model, outputs, [images, image_metas, self._batch_anchors(images)]
+            model, outputs, [images, image_metas, anchors]
         )
         for title, array in values.items():
             logger.info("%-25s shape: %-20s %s", title, array.shape, array.dtype)
@@ -315,9 +377,6 @@ class MaskRCNN:
     def _convention(self) -> Convention:
         return CONVENTIONS[self.geometry]
 
-    def _run_name(self) -> str:
-        return self.config.NAME or "mask_rcnn"
-
     def _file_attributes(self) -> dict[str, Any]:
         attributes: dict[str, Any] = {
             "geometry": self.geometry,
@@ -327,42 +386,19 @@ class MaskRCNN:
             attributes["class_names"] = list(self.class_names)
         return attributes
 
-    def _follow_geometry(
-        self, stated: GeometryName | None, filepath: str | os.PathLike
-    ) -> None:
-        """Takes on the geometry of a weights file, unless the config names one."""
-        wanted = self.config.GEOMETRY
-        if wanted is None:
-            self.geometry = stated or self.geometry
-        elif stated not in (None, wanted):
-            logger.warning(
-                "%s was trained with the %r geometry, but Config.GEOMETRY asks for "
-                "%r: boxes and masks will be somewhat off until it is trained on. "
-                "Leave GEOMETRY at None to follow the weights.",
-                os.fspath(filepath),
-                stated,
-                wanted,
-            )
+    def _detection(
+        self, config: Config | None = None, *, masks: bool = True
+    ) -> dict[str, Any]:
+        """Arguments of the functions in `inference/detect.py`."""
+        return detection_options(
+            self._cache,
+            config or self.config,
+            self.geometry,
+            self.class_names,
+            masks=masks,
+        )
 
-    def _detect_options(self, masks: bool) -> dict[str, Any]:
-        detector = self._cache.detector(self.keras_model, masks=masks)
 
-        def predict(molded_images: np.ndarray, image_metas: np.ndarray) -> tuple:
-            anchors = self._batch_anchors(molded_images)
-            found = detector.predict_on_batch([molded_images, image_metas, anchors])
-            return tuple(found) if masks else (found, None)
-
-        return {
-            "config": self.config,
-            "predict": predict,
-            "convention": self._convention,
-            "masks": masks,
-            "mask_threshold": self.config.MASK_THRESHOLD,
-            "class_names": self.class_names,
-        }
-
-    def _batch_anchors(self, molded_images: np.ndarray) -> np.ndarray:
-        """Anchors for each image of a batch. [B, h, w, C] -> [B, A, 4]"""
-        shape = molded_images.shape[1:]
-        anchors = self._cache.anchors(self.config, shape, self.geometry)
-        return np.broadcast_to(anchors, (len(molded_images), *anchors.shape))
+def _check_mode(mode: str) -> None:
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!r}, expected one of {MODES}.")

@@ -197,6 +197,14 @@ class NetworkCache:
                 )
             return self._anchors[key]
 
+    def batch_anchors(
+        self, config: Config, molded_images: np.ndarray, geometry: GeometryName
+    ) -> np.ndarray:
+        """Anchors for each image of a batch. [B, h, w, C] -> [B, A, 4]"""
+        num_images, *shape = molded_images.shape[:3]
+        anchors = self.anchors(config, shape, geometry)
+        return np.broadcast_to(anchors, (num_images, *anchors.shape))
+
     def _assemble(
         self,
         config: Config,

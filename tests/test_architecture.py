@@ -27,6 +27,8 @@ ROOMMATES = {
     "config_checks": "config",
     "config_rules": "config",
     "network_cache": "mask_rcnn",
+    "detection_options": "mask_rcnn",
+    "training_session": "mask_rcnn",
     "network_anchors": "network",
     "network_layers": "network",
     "training_network": "network",

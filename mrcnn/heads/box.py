@@ -54,9 +54,7 @@ class BoxHead:
         num_boxes = 1 if class_agnostic else num_classes
         self.deltas = [
             layers.Dense(4 * num_boxes, name="mrcnn_bbox_fc", dtype="float32"),
-            PerRoi(
-                layers.Reshape((num_boxes, 4), name="mrcnn_bbox", dtype="float32")
-            ),
+            PerRoi(layers.Reshape((num_boxes, 4), name="mrcnn_bbox", dtype="float32")),
         ]
 
     def __call__(self, features: Array) -> tuple[Array, Array, Array]:

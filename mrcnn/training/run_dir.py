@@ -9,6 +9,7 @@ mask_rcnn_balloon_0012_interrupted.h5 comes after the twelfth epoch.
 """
 
 import datetime
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -48,13 +49,17 @@ def new_run(
     return _run(Path(model_dir) / f"{name.lower()}{now:{_TIMESTAMP}}", name, epoch=0)
 
 
-def continued_run(model_dir: str | Path, name: str, model_path: str | Path) -> RunDir:
-    """The run that a checkpoint belongs to, or a new one for any other file.
+def continued_run(
+    model_dir: str | Path, name: str, model_path: str | os.PathLike | None
+) -> RunDir:
+    """The run that a checkpoint belongs to, or a new one for any other file or None.
 
     A checkpoint is known by its path: a folder that ends in the run's time, a file
     name that ends in the epoch. Its folder goes on being the run's folder, wherever
     it lies.
     """
+    if model_path is None:
+        return new_run(model_dir, name)
     path = Path(model_path)
     is_run = re.fullmatch(r".*\d{8}T\d{4}", path.parent.name)
     epoch = _CHECKPOINT.fullmatch(path.name)

@@ -45,7 +45,8 @@ def test_a_dash_or_digits_in_the_name_do_not_hide_the_epoch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["mask_rcnn_coco.h5", "x20180101T0102/other.h5", "a/mask_rcnn_b_0001.h5"]
+    "path",
+    [None, "mask_rcnn_coco.h5", "x20180101T0102/other.h5", "a/mask_rcnn_b_0001.h5"],
 )
 def test_any_other_file_begins_a_new_run(path):
     run = continued_run("logs", "balloon", path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mrcnn.weights.legacy_h5 import write_layers
-from mrcnn.weights.peeking import geometry_of_file
+from mrcnn.weights.peeking import followed_geometry, geometry_of_file
 from mrcnn.weights.safe_h5 import WeightsFileError
 
 
@@ -34,3 +34,15 @@ def test_an_unknown_geometry_is_an_error(tmp_path):
     path = write(tmp_path / "odd.h5", ["conv1"], geometry="spherical")
     with pytest.raises(WeightsFileError, match="'spherical'"):
         geometry_of_file(path)
+
+
+def test_the_weights_decide_unless_the_config_does(tmp_path, caplog):
+    path = write(tmp_path / "coco.h5", ["conv1", "rpn_conv_shared"])
+    assert followed_geometry(path, None, "aligned") == "matterport"
+    assert followed_geometry(path, "matterport", "aligned") == "matterport"
+    assert not caplog.records
+    assert followed_geometry(path, "aligned", "aligned") == "aligned"
+    assert "trained with the 'matterport' geometry" in caplog.text
+
+    backbone = write(tmp_path / "imagenet.h5", ["conv1"])
+    assert followed_geometry(backbone, None, "aligned") == "aligned"

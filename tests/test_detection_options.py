@@ -1,0 +1,35 @@
+"""Handing a network to the functions that detect."""
+
+import numpy as np
+
+from mrcnn.detection_options import detection_options
+from mrcnn.network_cache import NetworkCache
+from tests.small_configs import TinyConfig
+
+
+def options(masks):
+    config = TinyConfig()
+    return config, detection_options(
+        NetworkCache(), config, "aligned", ["BG", "a", "b"], masks=masks
+    )
+
+
+def test_predicting_gives_detections_and_the_patches_of_their_classes(rng):
+    config, arguments = options(masks=True)
+    image = rng.normal(0, 0.1, (2, 64, 64, 3)).astype("float32")
+    metas = np.zeros((2, config.IMAGE_META_SIZE), "float32")
+    metas[:, 1:12] = [64, 64, 3, 64, 64, 3, 0, 0, 64, 64, 1]
+    detections, patches = arguments["predict"](image, metas)
+    assert detections.shape == (2, 10, 6)
+    assert patches.shape[2:] == (28, 28)
+    assert arguments["class_names"] == ["BG", "a", "b"]
+    assert arguments["convention"].sample_bins
+
+
+def test_without_masks_there_are_no_patches(rng):
+    config, arguments = options(masks=False)
+    metas = np.zeros((1, config.IMAGE_META_SIZE), "float32")
+    image = np.zeros((1, 64, 64, 3), "float32")
+    detections, patches = arguments["predict"](image, metas)
+    assert detections.shape == (1, 10, 6)
+    assert patches is None

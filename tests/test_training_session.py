@@ -1,0 +1,103 @@
+"""The object trains, goes on, evaluates and detects."""
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.data.shapes import ShapesDataset
+from mrcnn.data.transforms import HorizontalFlip, VerticalFlip
+from mrcnn.mask_rcnn import MaskRCNN
+from mrcnn.training_session import chosen_augmentation
+from tests.small_configs import TinyConfig
+
+
+class LearningConfig(TinyConfig):
+    NUM_CLASSES = 4
+    IMAGES_PER_GPU = 2
+    STEPS_PER_EPOCH = 2
+    TRAIN_ROIS_PER_IMAGE = 8
+    POST_NMS_ROIS_TRAINING = 20
+
+
+def shapes(count, seed):
+    dataset = ShapesDataset()
+    dataset.load_shapes(count, 64, 64, seed=seed)
+    dataset.prepare()
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    keras.utils.set_random_seed(1)
+    model = MaskRCNN("training", LearningConfig(), tmp_path_factory.mktemp("logs"))
+    before = {w.path: w.numpy() for w in model.keras_model.weights}
+    model.train(
+        shapes(4, 1),
+        shapes(3, 2),
+        0.001,
+        epochs=1,
+        layers="heads",
+        evaluate_every=1,
+        verbose=0,
+    )
+    return model, before
+
+
+def test_history_has_every_loss_of_both_sets_and_the_precision(trained):
+    history = trained[0].keras_model.history.history
+    names = ["loss", "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss"]
+    names += ["mrcnn_bbox_loss", "mrcnn_mask_loss"]
+    for name in names:
+        assert len(history[name]) == len(history[f"val_{name}"]) == 1
+        assert np.isfinite(history[name][0])
+    assert {"val_AP", "val_AP50", "val_box_AP"} <= set(history)
+
+
+def test_the_heads_learn_and_the_backbone_rests(trained):
+    model, before = trained
+    changed = {
+        weight.path.split("/")[0]
+        for weight in model.keras_model.weights
+        if not np.array_equal(before[weight.path], weight.numpy())
+    }
+    assert "mrcnn_class_logits" in changed
+    assert "fpn_c5p5" in changed
+    assert not {name for name in changed if name.startswith(("conv1", "res", "bn"))}
+
+
+def test_the_checkpoint_is_found_and_says_what_it_is(trained):
+    model, _ = trained
+    assert model.epoch == 1
+    assert model.find_last().endswith("mask_rcnn_tiny_0001.h5")
+    again = MaskRCNN("training", LearningConfig(), model.model_dir)
+    report = again.load_weights(model.find_last())
+    assert again.epoch == 1
+    assert report.class_names == ["BG", "square", "circle", "triangle"]
+    assert report.geometry == "aligned"
+
+
+def test_training_goes_on_with_other_layers_and_epochs_are_counted_in_all(trained):
+    model, _ = trained
+    model.train(shapes(4, 1), epochs=2, layers="all", verbose=0)
+    assert model.epoch == 2
+    assert len(model.keras_model.history.epoch) == 1
+    assert model.find_last().endswith("mask_rcnn_tiny_0002.h5")
+
+
+def test_the_same_object_detects_and_evaluates(trained):
+    model, _ = trained
+    dataset = shapes(3, 2)
+    results = model.detect([dataset.load_image(0)])
+    assert results[0].class_names == ("BG", "square", "circle", "triangle")
+    before = model.config.DETECTION_MIN_CONFIDENCE
+    evaluation = model.evaluate(dataset)
+    assert evaluation.coco.num_images == 3
+    assert 0 <= evaluation.coco.boxes["AP"] <= 1
+    assert before == model.config.DETECTION_MIN_CONFIDENCE
+
+
+def test_mirrored_images_are_the_default_and_can_be_left_out():
+    assert isinstance(chosen_augmentation(None), HorizontalFlip)
+    assert chosen_augmentation(False) is None
+    own = [VerticalFlip()]
+    assert chosen_augmentation(own) is own
