@@ -88,9 +88,7 @@ class MaskRCNN:
     @property
     def keras_model(self) -> LegacySavingModel:
         """The network; it follows changes of the config that keep its weights."""
-        model = self._cache.model(self.config, self.geometry, self.class_names)
-        model.file_attributes.update(self._file_attributes())
-        return model
+        return self._cache.model(self.config, self.geometry, self.class_names)
 
     def build(self, mode: str, config: Config) -> LegacySavingModel:
         """A fresh network for a config; `keras_model` holds the object's own."""
@@ -159,8 +157,7 @@ class MaskRCNN:
 
     def set_log_dir(self, model_path: str | os.PathLike | None = None) -> None:
         """Begins a new run, or goes on with the one a checkpoint belongs to."""
-        name = self.config.NAME or "mask_rcnn"
-        run = run_dir.continued_run(self.model_dir, name, model_path)
+        run = run_dir.continued_run(self.model_dir, self._name, model_path)
         self.epoch = run.epoch
         self.log_dir = run.log_dir
         self.checkpoint_path = run.checkpoint_path
@@ -215,7 +212,6 @@ class MaskRCNN:
         """
         epochs = self.epoch + 10 if epochs is None else epochs
         self.class_names = list(train_dataset.class_names)
-        model = self.keras_model  # its files carry the class names
         run = RunDir(self.log_dir, self.checkpoint_path, self.epoch)
         history = run_session(
             Session(self._cache, self.config, self.geometry, self.class_names, run),
@@ -231,7 +227,7 @@ class MaskRCNN:
             resume_from=self._resume_from,
             **options,
         )
-        self.epoch += len(model.history.epoch)
+        self.epoch += len(history.epoch)
         checkpoint = run.checkpoint(self.epoch)
         self._resume_from = checkpoint if os.path.exists(checkpoint) else None
         return history
@@ -374,29 +370,19 @@ class MaskRCNN:
     # --- Helpers ----------------------------------------------------------------
 
     @property
+    def _name(self) -> str:
+        return self.config.NAME or "mask_rcnn"
+
+    @property
     def _convention(self) -> Convention:
         return CONVENTIONS[self.geometry]
-
-    def _file_attributes(self) -> dict[str, Any]:
-        attributes: dict[str, Any] = {
-            "geometry": self.geometry,
-            "config": self.config.to_dict(),
-        }
-        if self.class_names is not None:
-            attributes["class_names"] = list(self.class_names)
-        return attributes
 
     def _detection(
         self, config: Config | None = None, *, masks: bool = True
     ) -> dict[str, Any]:
         """Arguments of the functions in `inference/detect.py`."""
-        return detection_options(
-            self._cache,
-            config or self.config,
-            self.geometry,
-            self.class_names,
-            masks=masks,
-        )
+        network_of = (config or self.config, self.geometry, self.class_names)
+        return detection_options(self._cache, *network_of, masks=masks)
 
 
 def _check_mode(mode: str) -> None:

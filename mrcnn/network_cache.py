@@ -107,7 +107,8 @@ class NetworkCache:
     ) -> LegacySavingModel:
         """The network for a config, with the weights of the one before, if any.
 
-        While the network trains, it is the one that trains.
+        Files of its weights say the geometry, the config and the class names. While
+        the network trains, it is the one that trains.
         """
         with self._lock:
             settings = settings_of(config, geometry, class_names)
@@ -118,6 +119,13 @@ class NetworkCache:
                     self._carry_weights(self._model, model, settings)
                 self._model, self._parts, self._settings = model, parts, settings
                 self._detectors = {}
+            attributes: dict[str, Any] = {
+                "geometry": geometry,
+                "config": config.to_dict(),
+            }
+            if class_names is not None:
+                attributes["class_names"] = list(class_names)
+            self._model.file_attributes.update(attributes)
             return self._model
 
     def detector(
