@@ -26,8 +26,10 @@ from mrcnn.inference import detect, inputs, inspection, outputs
 from mrcnn.inference.results import Instances
 from mrcnn.network_cache import NetworkCache
 from mrcnn.training import run_dir, trainable
+from mrcnn.training.optimizer import build_optimizer
 from mrcnn.training.run_dir import RunDir
 from mrcnn.training_session import Session, run_session
+from mrcnn.weights.imagenet import imagenet_weights_file
 from mrcnn.weights.loading import load_into
 from mrcnn.weights.peeking import followed_geometry
 from mrcnn.weights.report import LoadReport
@@ -149,6 +151,10 @@ class MaskRCNN:
         self._resume_from = os.fspath(filepath) if self.epoch else None
         return report
 
+    def get_imagenet_weights(self) -> str:
+        """Path of ImageNet weights of ResNet-50, for `load_weights(by_name=True)`."""
+        return imagenet_weights_file()
+
     def find_last(self) -> str:
         """Path of the last checkpoint of this config's last run that has one."""
         return run_dir.find_last_checkpoint(
@@ -232,6 +238,13 @@ class MaskRCNN:
         self._resume_from = checkpoint if os.path.exists(checkpoint) else None
         return history
 
+    def compile(self, learning_rate: float, momentum: float) -> None:
+        """Gives `keras_model` an optimizer, for old callers; `train` makes its own."""
+        optimizer = build_optimizer(
+            "sgd", learning_rate, momentum=momentum, weight_decay=0
+        )
+        self.keras_model.compile(optimizer=optimizer, jit_compile=False)
+
     def evaluate(
         self, dataset: Dataset, *, min_confidence: float = 0.05, **options: Any
     ) -> Evaluation:
@@ -268,8 +281,7 @@ class MaskRCNN:
                 array [N, H, W, C]. Values are 0..255; 16-bit images and images whose
                 mean was subtracted are recognised
             verbose: 1 shows progress
-            batch_size: images for one call of the network; by default
-                `config.BATCH_SIZE`
+            batch_size: images for one call of the network; BATCH_SIZE by default
             masks: False leaves out the masks and the time they take
 
         Returns:
@@ -366,8 +378,6 @@ class MaskRCNN:
     def get_trainable_layers(self) -> list[keras.layers.Layer]:
         """Layers that hold weights, in the network's order."""
         return inspection.layers_with_weights(self.keras_model)
-
-    # --- Helpers ----------------------------------------------------------------
 
     @property
     def _name(self) -> str:

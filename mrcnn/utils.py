@@ -27,6 +27,7 @@ from mrcnn.compat.boxes import (
     norm_boxes,
     trim_zeros,
 )
+from mrcnn.compat.lazy_names import names_on_demand
 from mrcnn.compat.masks import (
     compute_overlaps_masks,
     expand_mask,
@@ -36,19 +37,32 @@ from mrcnn.compat.masks import (
     resize_mask,
     unmold_mask,
 )
+from mrcnn.compat.metrics import (
+    compute_ap,
+    compute_ap_range,
+    compute_matches,
+    compute_recall,
+)
 from mrcnn.compat.resizing import resize, resize_image
 from mrcnn.data.dataset import Dataset
+from mrcnn.weights.download import COCO_MODEL_URL, download_trained_weights
 
 __all__ = [
+    "COCO_MODEL_URL",
     "Dataset",
     "apply_box_deltas",
     "batch_slice",
     "box_refinement",
     "box_refinement_graph",
+    "compute_ap",
+    "compute_ap_range",
     "compute_iou",
+    "compute_matches",
     "compute_overlaps",
     "compute_overlaps_masks",
+    "compute_recall",
     "denorm_boxes",
+    "download_trained_weights",
     "expand_mask",
     "extract_bboxes",
     "generate_anchors",
@@ -72,3 +86,7 @@ __all__ = [
     "urllib",
     "warnings",
 ]
+
+__getattr__ = names_on_demand(
+    __name__, {"tf": "tensorflow", "scipy": "scipy", "skimage": "skimage"}
+)

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 from mrcnn import utils
+from mrcnn.compat.lazy_names import names_on_demand
 from mrcnn.compat.visualize import (
     ROOT_DIR,
     display_differences,
@@ -54,3 +55,15 @@ __all__ = [
     "sys",
     "utils",
 ]
+
+__getattr__ = names_on_demand(
+    __name__,
+    {
+        "IPython": "IPython",
+        "Polygon": "matplotlib.patches:Polygon",
+        "find_contours": "skimage.measure:find_contours",
+        "lines": "matplotlib.lines",
+        "patches": "matplotlib.patches",
+        "plt": "matplotlib.pyplot",
+    },
+)

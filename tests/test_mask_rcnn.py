@@ -304,3 +304,11 @@ def test_wrong_arguments_say_what_to_pass():
 def test_the_mode_may_be_left_out_and_both_are_taken():
     assert MaskRCNN(config=TinyConfig()).mode == "inference"
     assert MaskRCNN(mode="training", config=TinyConfig(), model_dir="x").mode
+
+
+def test_compile_gives_old_callers_an_optimizer():
+    model = MaskRCNN("training", TinyConfig(), "logs")
+    model.compile(learning_rate=0.25, momentum=0.5)
+    optimizer = model.keras_model.optimizer
+    assert float(optimizer.learning_rate) == 0.25
+    assert optimizer.momentum == 0.5
