@@ -228,6 +228,7 @@ def _all_failed(failures: dict[int, str]) -> RuntimeError:
 
 
 def _check_dataset(dataset: Dataset, config: Config) -> None:
+    config.validate()
     if not len(dataset.image_ids):
         raise ValueError(
             f"{type(dataset).__name__} has no images. Add some with add_image and call "
