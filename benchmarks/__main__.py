@@ -6,13 +6,14 @@ python -m benchmarks geometry
 
 import argparse
 
-from benchmarks import data, geometry, inference, results_memory
+from benchmarks import data, geometry, inference, results_memory, training
 
 BENCHMARKS = {
     "data": data.run,
     "geometry": geometry.run,
     "inference": inference.run,
     "results": results_memory.run,
+    "training": training.run,
 }
 
 

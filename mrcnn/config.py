@@ -37,8 +37,8 @@ class Config(Knobs):
     # lower it to see results more often.
     STEPS_PER_EPOCH = 1000
 
-    # Batches of the validation set that are evaluated after every epoch. More give
-    # a steadier validation loss and take longer.
+    # For configs of old: validation runs over the whole set, in order, whatever this
+    # says, so that the losses of two epochs can be compared.
     VALIDATION_STEPS = 50
 
     # Which box conventions to compute with: "matterport" for weights that were
@@ -75,6 +75,11 @@ class Config(Knobs):
     # with the weights, the right choice for small batches; None or True lets them
     # train like other layers, which pays from about 16 images a batch.
     TRAIN_BN: bool | None = False
+
+    # Share of their old statistics that BatchNorm layers that train keep in a step.
+    # Detection uses these statistics, so lower it to 0.9 for a few hundred steps from
+    # scratch, in which 0.99 would not keep up.
+    BATCH_NORM_MOMENTUM = 0.99
 
     # --- Classes ----------------------------------------------------------------
 

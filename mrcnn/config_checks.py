@@ -153,6 +153,7 @@ RULES: dict[str, Check] = {
     "TOP_DOWN_PYRAMID_SIZE": _count,
     "FPN_CLASSIF_FC_LAYERS_SIZE": _count,
     "TRAIN_BN": none_or(truth),
+    "BATCH_NORM_MOMENTUM": number(0, 1),
     "NUM_CLASSES": whole_number(1, hint=": your classes and 1 for the background"),
     "IMAGE_RESIZE_MODE": name_of(RESIZE_MODES),
     "IMAGE_MIN_DIM": _count,

@@ -1,16 +1,15 @@
-"""A tour without training: generated shapes on their way through the package.
+"""Teaches a small Mask R-CNN to find drawn shapes, from scratch and in minutes.
 
     make demo        or        python -m samples.demo
 
-Draws shapes, molds them for the network, asks how many of them the anchors reach, how
-much of a mask survives in a 28×28 patch, builds a small network and runs it. Leaves
-`demo_output/shapes.png`: the image, its ground truth, and the same masks after the
-patch.
+Draws images of squares, circles and triangles, trains a network on them, measures it
+on images it has not seen and leaves `demo_output/shapes.png`: ground truth on the left,
+what the network finds on the right. Takes three to five minutes on two cores;
+checkpoints and logs lie beside the picture.
 """
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,129 +17,121 @@ from PIL import Image
 
 from mrcnn.config import Config
 from mrcnn.data.shapes import ShapesDataset
-from mrcnn.drawing.overlays import overlay_masks, side_by_side
-from mrcnn.geometry.boxes import pairwise_iou
-from mrcnn.geometry.masks import mask_bounds, mask_through_box, paste_masks
-from mrcnn.geometry.resizing import apply_resize, plan_resize, resize_masks
+from mrcnn.drawing.instances import draw_instances
+from mrcnn.drawing.overlays import side_by_side
+from samples.quiet import quiet_stderr
+
+with quiet_stderr():
+    import keras
+
+    from mrcnn.model import MaskRCNN
 
 
 class ShapesConfig(Config):
-    """A small network for small images."""
+    """A small network for small images, to be trained from scratch."""
 
     NAME = "shapes"
+    NUM_CLASSES = 1 + 3  # background, square, circle, triangle
+
+    # The smallest backbone, and narrow layers on top of it.
     BACKBONE = "resnet18"
-    NUM_CLASSES = 1 + 3
-    IMAGE_MIN_DIM = 256
-    IMAGE_MAX_DIM = 256
-    RPN_ANCHOR_SCALES = (16, 32, 64, 128, 256)
-    TOP_DOWN_PYRAMID_SIZE = 128
+    TOP_DOWN_PYRAMID_SIZE = 64
+    FPN_CLASSIF_FC_LAYERS_SIZE = 256
+    MASK_POOL_SIZE = 7
+    MASK_SHAPE = (14, 14)
+
+    # Images become 128 x 128 pixels, and shapes 24 to 64 pixels high.
+    IMAGE_MIN_DIM = 128
+    IMAGE_MAX_DIM = 128
+    MINI_MASK_SHAPE = (28, 28)
+    RPN_ANCHOR_SCALES = (16, 32, 64, 96, 128)
+    ROI_CANONICAL_SCALE = 64
+
+    # At most four shapes in an image: few anchors, proposals and rois do.
+    PRE_NMS_LIMIT = 500
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 64
+    POST_NMS_ROIS_TRAINING = 200
+    POST_NMS_ROIS_INFERENCE = 100
+    TRAIN_ROIS_PER_IMAGE = 32
+    MAX_GT_INSTANCES = 8
+    DETECTION_MAX_INSTANCES = 10
+
+    # Without weights to start from, normalization has to learn, and to learn fast.
+    TRAIN_BN = None
+    BATCH_NORM_MOMENTUM = 0.9
+    OPTIMIZER = "adamw"
+    LEARNING_RATE = 0.001
+    WARMUP_STEPS = 30
+    LEARNING_RATE_SCHEDULE = "cosine"
+    IMAGES_PER_GPU = 8
+    STEPS_PER_EPOCH = 50
+    KEEP_CHECKPOINTS = 1
 
 
 def main() -> None:
-    """Runs the tour and prints what it finds."""
+    """Trains, measures and draws."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=100, help="how many to draw")
-    parser.add_argument("--seed", type=int, default=0, help="of the drawing")
+    parser.add_argument("--epochs", type=int, default=5, help="of 50 steps")
     parser.add_argument("--output", type=Path, default=Path("demo_output"))
+    parser.add_argument("--seed", type=int, default=0, help="another one, other shapes")
     options = parser.parse_args()
+    keras.utils.set_random_seed(options.seed)
+
+    train_dataset = drawn_dataset(2000, seed=2 * options.seed)
+    unseen_dataset = drawn_dataset(100, seed=2 * options.seed + 1)
 
     config = ShapesConfig()
+    config.SEED = options.seed
+    model = MaskRCNN(config=config, model_dir=options.output / "logs")
+    size = f"{model.keras_model.count_params():,} weights"
+    print(f"Training a network of {size} on {train_dataset.num_images} images")
+    model.train(train_dataset, epochs=options.epochs, layers="all")
+
+    print(f"\nLooking for shapes in {unseen_dataset.num_images} unseen images")
+    # A bar where there is a terminal to draw it on.
+    bar = keras.utils.Progbar(
+        unseen_dataset.num_images, verbose=1 if sys.stdout.isatty() else 2
+    )
+    evaluation = model.evaluate(
+        unseen_dataset, on_progress=lambda done, _: bar.update(done)
+    )
+    scores = evaluation.coco
+    print(f"\n{scores}\n")
+    print(f"COCO mask AP {scores.masks['AP']:.3f}, AP50 {scores.masks['AP50']:.3f}")
+
+    path = options.output / "shapes.png"
+    Image.fromarray(picture(model, unseen_dataset, num_images=6)).save(path)
+    print(f"Ground truth on the left, detections on the right: {path}")
+
+
+def drawn_dataset(num_images: int, seed: int) -> ShapesDataset:
+    """Images of one to four shapes, ready for training."""
     dataset = ShapesDataset()
-    dataset.load_shapes(options.images, 200, 240, seed=options.seed)
+    dataset.load_shapes(num_images, height=256, width=256, seed=seed)
     dataset.prepare()
-
-    examples = [
-        molded_example(dataset, config, image_id)
-        for image_id in with_progress(dataset.image_ids, "drawing")
-    ]
-    masks_per_image = [masks for _, masks in examples]
-    count = sum(masks.shape[-1] for masks in masks_per_image)
-    print(f"{len(examples)} images with {count} shapes, molded to {config.IMAGE_SHAPE}")
-    report_anchors(config, masks_per_image)
-    restored = [through_patches(masks) for masks in masks_per_image]
-    report_patches(masks_per_image, restored)
-
-    image, masks = examples[0]
-    sheet = [image, overlay_masks(image, masks), overlay_masks(image, restored[0])]
-    options.output.mkdir(parents=True, exist_ok=True)
-    picture = options.output / "shapes.png"
-    Image.fromarray(side_by_side(sheet)).save(picture)
-    print(f"image, ground truth, and masks after a 28×28 patch: {picture}")
-
-    report_network(config, [image for image, _ in examples[:4]])
+    return dataset
 
 
-def molded_example(
-    dataset: ShapesDataset, config: Config, image_id: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """An image and its masks on the grid that the network sees."""
-    image = dataset.load_image(image_id)
-    masks, _ = dataset.load_mask(image_id)
-    plan = plan_resize(
-        image.shape,
-        min_dim=config.IMAGE_MIN_DIM,
-        max_dim=config.IMAGE_MAX_DIM,
-        min_scale=config.IMAGE_MIN_SCALE,
-        mode=config.IMAGE_RESIZE_MODE,
-    )
-    return apply_resize(image, plan), resize_masks(masks, plan)
-
-
-def report_anchors(config: Config, masks_per_image: list[np.ndarray]) -> None:
-    """Prints the share of shapes that some anchor overlaps well enough."""
-    from mrcnn.network_anchors import pixel_anchors_for_image
-
-    anchors = pixel_anchors_for_image(config, config.IMAGE_SHAPE, "aligned")
-    boxes = np.concatenate([mask_bounds(masks) for masks in masks_per_image])
-    best = np.array([pairwise_iou(anchors, box[None]).max() for box in boxes])
-    for threshold in (0.5, 0.7):
-        share = (best >= threshold).mean()
-        print(f"{share:6.1%} of shapes have an anchor of IoU {threshold} or more")
-
-
-def through_patches(masks: np.ndarray) -> np.ndarray:
-    """What is left of masks that a perfect network sees through 28×28 pixels."""
-    boxes = mask_bounds(masks).astype("float32")
-    patches = mask_through_box(np.moveaxis(masks, -1, 0), boxes, (28, 28))
-    return paste_masks(
-        patches, boxes, masks.shape[:2], threshold=0.5, whole_pixel_paste=False
-    )
-
-
-def report_patches(before: list[np.ndarray], after: list[np.ndarray]) -> None:
-    """Prints how well masks survive."""
-    both = np.concatenate(
-        [(a & b).sum((0, 1)) for a, b in zip(before, after, strict=True)]
-    )
-    either = np.concatenate(
-        [(a | b).sum((0, 1)) for a, b in zip(before, after, strict=True)]
-    )
-    print(f"{(both / either).mean():6.3f} mean IoU of masks after a 28×28 patch")
-
-
-def report_network(config: Config, images: list[np.ndarray]) -> None:
-    """Builds the network and times a detection; without training it finds nothing."""
-    from mrcnn.model import MaskRCNN
-
-    began = time.perf_counter()
-    model = MaskRCNN(config=config)
-    count = model.keras_model.count_params()
-    seconds = time.perf_counter() - began
-    print(f"{config.BACKBONE} network of {count:,} weights, built in {seconds:.1f} s")
-    model.detect(images[:1])
-    began = time.perf_counter()
-    model.detect(images, batch_size=1)
-    seconds = (time.perf_counter() - began) / len(images)
-    print(f"{seconds:.2f} s an image to detect, with weights that know nothing yet")
-
-
-def with_progress(items: np.ndarray, label: str):
-    """Yields items and draws a progress bar."""
-    for done, item in enumerate(items, 1):
-        yield item
-        bar = "█" * (30 * done // len(items))
-        end = "\n" if done == len(items) else ""
-        sys.stderr.write(f"\r{label} {bar:·<30} {done}/{len(items)}{end}")
+def picture(model: MaskRCNN, dataset: ShapesDataset, num_images: int) -> np.ndarray:
+    """Ground truth beside detections, two images to a row. -> uint8 [H, W, 3]"""
+    images = [dataset.load_image(image_id) for image_id in range(num_images)]
+    pairs = []
+    for image_id, found in enumerate(model.detect(images)):
+        masks, class_ids = dataset.load_mask(image_id)
+        truth = {"masks": masks, "class_ids": class_ids}
+        drawn = [
+            draw_instances(
+                images[image_id],
+                instances,
+                class_names=dataset.class_names,
+                colors="class",
+            )
+            for instances in (truth, found)
+        ]
+        pairs.append(side_by_side(drawn))
+    rows = [side_by_side(pairs[i : i + 2], gap=32) for i in range(0, num_images, 2)]
+    below = [(0, 16), (0, 0), (0, 0)]
+    return np.concatenate([np.pad(row, below, constant_values=255) for row in rows])
 
 
 if __name__ == "__main__":

@@ -21,13 +21,14 @@ from mrcnn.training.optimizer import (
     check_optimizer,
     prepare_optimizer,
 )
+from mrcnn.training.progress_bar import ProgressBar
 from mrcnn.training.run_dir import RunDir
 from mrcnn.training.schedule import Schedule, scaled_rate
 from mrcnn.training.state import Progress, load_state, restore_variables, state_path
 from mrcnn.training.step import TrainingStep
 from mrcnn.training.strategy import Batch, choose_strategy, is_chief, worker_shard
 from mrcnn.training.supply import Batches, CompletedBatches
-from mrcnn.training.trainable import set_trainable
+from mrcnn.training.trainable import set_bn_momentum, set_trainable
 from mrcnn.training.validation import Validation
 
 logger = logging.getLogger("mrcnn")
@@ -78,7 +79,7 @@ def train(
         resume_from: checkpoint that the network's weights were loaded from. If its
             state fits layers and optimizer, training goes on as if it had not stopped
         must_resume: makes it an error where it does not fit
-        verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch; "auto" is 1
+        verbose: 0 for silence, otherwise see `ProgressBar`
         tensorboard: whether to write event files
 
     Returns:
@@ -92,6 +93,7 @@ def train(
     strategy = choose_strategy(config.GPU_COUNT, strategy)
     networks = make_networks(keras_model, build_networks, strategy)
     set_trainable(networks.training, layers)
+    set_bn_momentum(networks.training, config.BATCH_NORM_MOMENTUM)
     step = _make_step(config, networks.training, optimizer, strategy, learning_rate)
     keras_model.compile(step.optimizer, jit_compile=False, auto_scale_loss=False)
 
@@ -114,6 +116,7 @@ def train(
     watchers: list[Any] = [*callbacks, history]
     if is_chief(strategy):
         watchers += _callbacks_of_run(checkpoints, tensorboard)
+        watchers += [ProgressBar(verbose)] if verbose else []
     loop = TrainingLoop(
         keras_model,
         step,
@@ -121,7 +124,6 @@ def train(
         progress,
         keras.callbacks.CallbackList(
             watchers,
-            add_progbar=bool(verbose) and is_chief(strategy),
             model=keras_model,
             verbose=verbose,
             epochs=epochs,

@@ -1,4 +1,4 @@
-"""Which layers learn.
+"""Which layers learn, and how fast BatchNorm layers forget.
 
 Layers are chosen by a regular expression that has to match the whole layer name, or
 by one of the names in `LAYER_GROUPS`. A BatchNorm built as frozen stays frozen,
@@ -45,6 +45,13 @@ def set_trainable(model: keras.Model, layers: str) -> list[keras.layers.Layer]:
             "names such as 'mrcnn_mask.*'."
         )
     return chosen
+
+
+def set_bn_momentum(model: keras.Model, momentum: float) -> None:
+    """Sets the share of its old statistics that a BatchNorm layer keeps in a step."""
+    for layer in leaf_layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = float(momentum)
 
 
 def leaf_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

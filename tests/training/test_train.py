@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.training.csv_log import read_log
 from mrcnn.training.state import state_path
+from mrcnn.weights.saving import LegacySavingModel
 from tests.training.toys import (
     LOSSES,
     ToyBatches,
@@ -79,6 +81,16 @@ def test_a_second_stage_trains_other_layers_and_counts_losses_once(tmp_path):
     second = train_toy(model, tmp_path, epoch=1, layers="all", epochs=2)
     assert first.history.keys() == second.history.keys()
     assert second.history["loss"][0] < first.history["loss"][0]
+
+
+@pytest.mark.parametrize(("momentum", "moves"), [(1.0, False), (0.9, True)])
+def test_batch_norm_keeps_what_the_config_asks_for(tmp_path, momentum, moves):
+    image = keras.Input((2,), name="input_image")
+    norm = BatchNorm(name="bn_conv1")
+    outputs = keras.layers.Dense(5, name="mrcnn_head")(norm(image))
+    model = LegacySavingModel([image], outputs)
+    train_toy(model, tmp_path, config=toy_config(BATCH_NORM_MOMENTUM=momentum))
+    assert np.any(norm.moving_mean) == moves
 
 
 def test_going_on_gives_the_weights_of_a_run_that_never_stopped(tmp_path):

@@ -1,11 +1,17 @@
 """Choosing the layers that learn."""
 
 import keras
+import numpy as np
 import pytest
 
 from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.per_roi import PerRoi
-from mrcnn.training.trainable import LAYER_GROUPS, leaf_layers, set_trainable
+from mrcnn.training.trainable import (
+    LAYER_GROUPS,
+    leaf_layers,
+    set_bn_momentum,
+    set_trainable,
+)
 
 
 @pytest.fixture
@@ -64,3 +70,12 @@ def test_a_choice_that_matches_nothing_is_an_error(model):
         set_trainable(model, "haeds")
     with pytest.raises(ValueError, match="not a regular expression"):
         set_trainable(model, "(res")
+
+
+def test_batch_norm_keeps_the_share_of_its_statistics_that_is_asked_for(model):
+    set_bn_momentum(model, 0.75)
+    bn = model.get_layer("bn5a_branch1")
+    bn(np.full((2, 4, 4, 2), 8.0, "float32"), training=True)
+    # The mean was 0 and the variance 1; the batch has 8 and 0.
+    np.testing.assert_allclose(bn.moving_mean, [0.25 * 8] * 2)
+    np.testing.assert_allclose(bn.moving_variance, [0.75] * 2)
