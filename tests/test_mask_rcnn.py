@@ -57,7 +57,10 @@ def test_detect_gives_matterports_results(golden_model, golden_matterport):
     # matterport's sampling puts the last samples of a roi at the image's edge upon the
     # edge of the map, where the last digit decides whether they count as zero. That
     # digit differs between TensorFlow versions, for one roi in a hundred.
-    assert np.sort(mask_iou)[1] >= 0.98
+    y1, x1, y2, x2 = golden_rois[either > 0].T
+    at_edge = (y1 == 0) | (x1 == 0) | (y2 == shape[0]) | (x2 == shape[1])
+    assert mask_iou[~at_edge].min() >= 0.98
+    assert (mask_iou < 0.98).sum() <= 1
     assert mask_iou.min() >= 0.85
 
 
