@@ -59,9 +59,11 @@ class CocoDataset(AnnotationDataset):
         images = {image["id"]: image for image in content["images"]}
         image_folder = image_folder or _guess_folder(annotations, images.values())
         category_ids = self._add_categories(content["categories"], class_ids, source)
-        by_image = self._sort_annotations(
-            content.get("annotations", []), images, category_ids
-        )
+        found = content.get("annotations", [])
+        known = {category["id"] for category in content["categories"]}
+        strays = sum(one.get("category_id") not in known for one in found)
+        self.left_out["instances of unknown categories"] += strays
+        by_image = self._sort_annotations(found, images, category_ids)
         wanted = images if class_ids is None else sorted(by_image)
         paths = {}
         for image_id in wanted:

@@ -245,3 +245,20 @@ def test_real_crowds_and_empty_images_are_there(data_folder):
     ids = [dataset.load_mask(image_id)[1] for image_id in dataset.image_ids]
     assert sum(len(class_ids) == 0 for class_ids in ids) == 2
     assert min(class_ids.min(initial=0) for class_ids in ids) < 0
+
+
+def test_instances_of_categories_that_the_file_lacks_are_counted(tmp_path):
+    Image.fromarray(np.zeros((8, 8, 3), "uint8")).save(tmp_path / "a.png")
+    box = {"image_id": 1, "bbox": [1, 1, 4, 4]}
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 8, "width": 8}],
+        "categories": [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}],
+        "annotations": [
+            {"id": 1, "category_id": 3, **box},
+            {"id": 2, "category_id": 4, **box},
+            {"id": 3, "category_id": 99, **box},
+        ],
+    }
+    dataset = CocoDataset()
+    dataset.load_coco(content, tmp_path, class_ids=["cat"])
+    assert dataset.left_out == {"instances of unknown categories": 1}
