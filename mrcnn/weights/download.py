@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from mrcnn.weights.atomic_file import replaced_file
+from mrcnn.atomic_file import replaced_file
 from mrcnn.weights.foreign_files import HDF5_SIGNATURE, describe_file
 
 logger = logging.getLogger("mrcnn")

@@ -7,11 +7,22 @@ file for its first few hundred bytes.
 import os
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+# The beginning of a PyTorch file from before version 1.6: a pickled magic number.
+TORCH_SIGNATURE = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+PICKLE_SIGNATURES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+ZIP_SIGNATURE = b"PK\x03\x04"
+
+FileKind = Literal["torch", "pickle", "safetensors"]
+
 DOWNLOAD_AGAIN = "Download it again and compare its length with the source's."
-OTHER_FRAMEWORK = "This loader reads .h5 files in matterport's layout."
+OTHER_FRAMEWORK = (
+    "Weights are read from .h5 files in matterport's layout, .pth files of PyTorch, "
+    ".pkl files of Detectron and detectron2, and .safetensors."
+)
 
 # First bytes -> what the file looks like, and what to do.
 SIGNATURES: dict[bytes, tuple[str, str]] = {
@@ -19,15 +30,31 @@ SIGNATURES: dict[bytes, tuple[str, str]] = {
         "a git-lfs pointer, not the file it stands for",
         "Run `git lfs pull` in its repository.",
     ),
-    b"\x80\x02": ("a Python pickle (old PyTorch or Detectron)", OTHER_FRAMEWORK),
-    b"\x80\x03": ("a Python pickle", OTHER_FRAMEWORK),
-    b"\x80\x04": ("a Python pickle", OTHER_FRAMEWORK),
-    b"\x80\x05": ("a Python pickle", OTHER_FRAMEWORK),
+    **dict.fromkeys(PICKLE_SIGNATURES, ("a Python pickle", OTHER_FRAMEWORK)),
     b"\x1f\x8b": ("a gzip archive", "Unpack it first."),
     b"\x89PNG": ("a PNG image", "Check the path."),
     b"\xff\xd8\xff": ("a JPEG image", "Check the path."),
     b"%PDF": ("a PDF document", "Check the path."),
 }
+
+
+def kind_of_file(path: str | os.PathLike) -> FileKind | None:
+    """Which kind of other systems' weights files this is, whatever its name says.
+
+    None stands for HDF5 and everything else.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head.startswith(TORCH_SIGNATURE):
+        return "torch"
+    if head.startswith(ZIP_SIGNATURE):
+        return "torch" if _is_torch_archive(_archive_names(path)) else None
+    if head.startswith(PICKLE_SIGNATURES):
+        return "pickle"
+    length = int.from_bytes(head[:8], "little")
+    has_table = head[8:9] == b"{" and length <= path.stat().st_size
+    return "safetensors" if has_table else None
 
 
 def describe_file(path: str | os.PathLike) -> str:
@@ -59,10 +86,8 @@ def _describe(path: Path, head: bytes) -> tuple[str, str]:
 
 def _describe_archive(path: Path) -> tuple[str, str]:
     """A zip archive, by the names of what it holds."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile:
+    names = _archive_names(path)
+    if names is None:
         return "a zip archive that is cut off", DOWNLOAD_AGAIN
     if "model.weights.h5" in names:
         remedy = (
@@ -70,11 +95,23 @@ def _describe_archive(path: Path) -> tuple[str, str]:
             "with save_weights, under a name that ends in .h5."
         )
         return "a whole Keras model (.keras)", remedy
-    if any(name.endswith("data.pkl") for name in names):
+    if _is_torch_archive(names):
         return "a PyTorch file", OTHER_FRAMEWORK
     if names and all(name.endswith(".npy") for name in names):
         return "a NumPy archive (.npz)", OTHER_FRAMEWORK
     return "a zip archive", "Unpack it first."
+
+
+def _archive_names(path: Path) -> list[str] | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError):
+        return None
+
+
+def _is_torch_archive(names: list[str] | None) -> bool:
+    return any(name.rpartition("/")[2] == "data.pkl" for name in names or ())
 
 
 def _describe_text(head: bytes) -> tuple[str, str]:

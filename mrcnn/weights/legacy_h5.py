@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 import mrcnn
-from mrcnn.weights.atomic_file import replaced_file
+from mrcnn.atomic_file import replaced_file
 from mrcnn.weights.safe_h5 import SafeH5, StoredTensor, WeightsFileError
 from mrcnn.weights.weight_names import possible_names
 

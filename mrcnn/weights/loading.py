@@ -15,10 +15,11 @@ import keras
 import numpy as np
 
 from mrcnn.weights.fitting import Pairing, check_fit, compare, hints_for, pair_by_name
-from mrcnn.weights.legacy_h5 import FileTensor, read_attributes, read_tensors
+from mrcnn.weights.legacy_h5 import FileTensor
 from mrcnn.weights.named_variables import NamedVariable, layer_names, named_variables
+from mrcnn.weights.opening import open_weights
 from mrcnn.weights.report import LoadReport
-from mrcnn.weights.safe_h5 import StoredTensor, WeightsFileError, open_h5
+from mrcnn.weights.safe_h5 import StoredTensor, WeightsFileError
 
 logger = logging.getLogger("mrcnn")
 
@@ -31,11 +32,12 @@ def load_into(
     by_name: bool = True,
     skip_mismatch: bool = False,
 ) -> LoadReport:
-    """Loads a weights file in matterport's layout and says what became of it.
+    """Loads a weights file and says what became of it.
 
     Args:
         model: the network; its weights are left alone if anything is wrong
-        path: an .h5 file
+        path: an .h5 file in matterport's layout, or a file of another system that
+            `read_foreign` reads
         exclude: names of layers to leave as they are
         by_name: False demands that file and network hold the same weights
         skip_mismatch: True skips weights of other shapes instead of raising; those
@@ -53,26 +55,27 @@ def load_into(
         for name, variable in variables.items()
         if not set(variable.layers) & set(excluded_layers)
     }
-    with open_h5(path) as file:
-        tensors = read_tensors(file)
-        attributes = read_attributes(file)
-        pairing = pair_by_name(tensors, variables)
+    with open_weights(path) as file:
+        pairing = pair_by_name(file.tensors, variables)
         rest = [t for t in pairing.unexpected if not _is_in(t, excluded_layers)]
         pairing = Pairing(pairing.found, rest)
         shapes = {name: tuple(item.variable.shape) for name, item in wanted.items()}
         report = compare(pairing, shapes, file.path)
-        check_fit(report, by_name=by_name, skip_mismatch=skip_mismatch)
+        try:
+            check_fit(report, by_name=by_name, skip_mismatch=skip_mismatch)
+        except ValueError as error:
+            raise ValueError(" ".join([str(error), *file.notes])) from error
         values = {
             name: _read_values(file.path, name, pairing.found[name])
             for name in report.loaded
         }
     _assign(values, wanted)
-    _warn_of_unknown_layers(excluded_layers, model, tensors)
+    _warn_of_unknown_layers(excluded_layers, model, file.tensors)
     report = replace(
         report,
         excluded=tuple(name for name in variables if name not in wanted),
-        hints=hints_for(report),
-        attributes=attributes,
+        hints=(*hints_for(report), *file.notes),
+        attributes=file.attributes,
     )
     logger.log(logging.INFO if report.is_complete else logging.WARNING, "%s", report)
     return report

@@ -5,6 +5,7 @@ import os
 from typing import get_args
 
 from mrcnn.geometry.conventions import GeometryName
+from mrcnn.weights.foreign import geometry_of_foreign, is_foreign
 from mrcnn.weights.legacy_h5 import read_attributes, read_tensors
 from mrcnn.weights.safe_h5 import WeightsFileError, open_h5
 
@@ -20,6 +21,8 @@ def geometry_of_file(path: str | os.PathLike) -> GeometryName | None:
     A detector in matterport's layout that does not say is matterport's own. None
     stands for weights of a backbone alone, which fit either geometry.
     """
+    if is_foreign(path):
+        return geometry_of_foreign(path)
     with open_h5(path) as file:
         stated = read_attributes(file).get("geometry")
         for geometry in get_args(GeometryName):

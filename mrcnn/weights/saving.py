@@ -83,6 +83,10 @@ class LegacySavingModel(keras.Model):
             skip_mismatch=skip_mismatch,
         )
 
+    def _make_predict_function(self) -> None:
+        """Keras 2's name for it, which servers with threads call after loading."""
+        self.make_predict_function()
+
     def save(
         self, filepath: str | os.PathLike, overwrite: bool = True, **kwargs: Any
     ) -> None:

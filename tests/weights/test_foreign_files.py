@@ -2,7 +2,7 @@ import zipfile
 
 import pytest
 
-from mrcnn.weights.foreign_files import HDF5_SIGNATURE, describe_file
+from mrcnn.weights.foreign_files import HDF5_SIGNATURE, describe_file, kind_of_file
 
 LOOKS = {
     "empty": (b"", "is empty"),
@@ -51,3 +51,34 @@ def test_the_length_is_told(tmp_path):
     path.write_bytes(b"<html>")
 
     assert "(6 bytes)" in describe_file(path)
+
+
+KINDS = {
+    "torch of old": (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.rest", "torch"),
+    "pickle of Python 2": (b"\x80\x02}q\x00.", "pickle"),
+    "pickle of Python 3": (b"\x80\x05}\x94.", "pickle"),
+    "safetensors": (b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", "safetensors"),
+    "safetensors of absurd length": (b"\xff" * 8 + b"{}", None),
+    "hdf5": (HDF5_SIGNATURE + bytes(16), None),
+    "page": (b"<html>", None),
+    "empty": (b"", None),
+    "cut zip": (b"PK\x03\x04\x00", None),
+}
+
+
+@pytest.mark.parametrize(("content", "kind"), KINDS.values(), ids=KINDS)
+def test_the_content_tells_the_kind_and_not_the_name(tmp_path, content, kind):
+    path = tmp_path / "weights.h5"
+    path.write_bytes(content)
+
+    assert kind_of_file(path) == kind
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_of_archives_only_those_of_pytorch_are_read(tmp_path, name):
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        for inner in ARCHIVES[name][0]:
+            archive.writestr(inner, b"0")
+
+    assert kind_of_file(path) == ("torch" if name == "torch" else None)

@@ -18,6 +18,7 @@ from tests.weights.tiny_network import (
     snapshot,
     write_groups,
 )
+from tests.weights.torch_writer import write_torch
 
 MATTERPORT_HEADS = ["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"]
 
@@ -258,3 +259,50 @@ def test_noise_changes_nothing(network, tmp_path, rng):
 
 def test_a_missing_file_is_told(network, tmp_path):
     assert_refused(network, tmp_path / "a.h5", FileNotFoundError, "no weights file")
+
+
+def torchvision_state(rng):
+    """The weights of the tiny network's backbone and RPN as torchvision has them."""
+    shapes = {
+        "backbone.body.conv1.weight": (4, 3, 3, 3),
+        "backbone.body.conv1.bias": (4,),
+        **{f"backbone.body.bn1.{leaf}": (4,) for leaf in ("weight", "bias")},
+        **{f"backbone.body.bn1.running_{leaf}": (4,) for leaf in ("mean", "var")},
+        "rpn.head.conv.0.0.weight": (4, 4, 3, 3),
+        "rpn.head.conv.0.0.bias": (4,),
+        "rpn.head.cls_logits.weight": (4, 4, 1, 1),
+        "rpn.head.cls_logits.bias": (4,),
+        "rpn.head.bbox_pred.weight": (8, 4, 1, 1),
+        "rpn.head.bbox_pred.bias": (8,),
+        "roi_heads.box_predictor.cls_score.weight": (7, 4),
+        "roi_heads.keypoint_head.weight": (1,),
+    }
+    return {n: rng.uniform(size=shape).astype("f4") for n, shape in shapes.items()}
+
+
+def test_a_file_of_another_system_is_loaded_with_the_same_report(tmp_path, rng):
+    network = randomize(build_network(), rng)
+    state = torchvision_state(rng)
+    report = load_into(network, write_torch(tmp_path / "weights.pth", state))
+
+    variables = named_variables(network)
+    kernel = state["backbone.body.conv1.weight"].transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(variables["conv1/kernel"].variable, kernel)
+    y1 = state["rpn.head.bbox_pred.bias"][1]
+    assert float(variables["rpn_bbox_pred/bias"].variable[0]) == y1
+    assert len(report.loaded) == 12
+    assert "fpn_p2/kernel" in report.missing
+    assert report.unexpected == ("roi_heads.keypoint_head.weight",)
+    assert [m.name for m in report.mismatched] == ["mrcnn_class_logits/kernel"]
+    assert any("mrcnn.presets.Torchvision" in hint for hint in report.hints)
+
+
+def test_a_file_of_another_system_that_does_not_fit_names_its_preset(tmp_path, rng):
+    network = randomize(build_network(), rng)
+    before = snapshot(network)
+    state = torchvision_state(rng)
+    state["backbone.body.conv1.weight"] = np.zeros((4, 3, 7, 7), "float32")
+    path = write_torch(tmp_path / "weights.pth", state)
+    with pytest.raises(ValueError, match=r"(?s)conv1/kernel.*presets\.Torchvision"):
+        load_into(network, path)
+    assert are_equal(snapshot(network), before)

@@ -6,6 +6,7 @@ import pytest
 from mrcnn.weights.legacy_h5 import write_layers
 from mrcnn.weights.peeking import followed_geometry, geometry_of_file
 from mrcnn.weights.safe_h5 import WeightsFileError
+from tests.weights.torch_writer import write_torch
 
 
 def write(path, layers, **attributes):
@@ -28,6 +29,15 @@ def test_a_file_that_says_so_is_believed(tmp_path):
     layers = ["conv1", "rpn_conv_shared"]
     path = write(tmp_path / "ours.h5", layers, geometry="aligned")
     assert geometry_of_file(path) == "aligned"
+
+
+def test_a_detector_of_another_system_is_aligned(tmp_path):
+    names = ["backbone.body.conv1", "rpn.head.conv", "rpn.head.cls_logits"]
+    state = {f"{name}.weight": np.zeros((2, 2, 1, 1), "float32") for name in names}
+    state["roi_heads.box_predictor.cls_score.weight"] = np.zeros((2, 2), "float32")
+    path = write_torch(tmp_path / "weights.pth", state)
+    assert geometry_of_file(path) == "aligned"
+    assert followed_geometry(path, None, "matterport") == "aligned"
 
 
 def test_an_unknown_geometry_is_an_error(tmp_path):

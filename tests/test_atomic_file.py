@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mrcnn.weights.atomic_file import replaced_file
+from mrcnn.atomic_file import replaced_file
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):

@@ -1,0 +1,1 @@
+"""How other detectors name and lay out the weights that ours has too."""
