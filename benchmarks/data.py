@@ -1,4 +1,4 @@
-"""Images a second that the pipeline hands to training, alone and with workers."""
+"""What data cost: images a second alone and with workers, memory, RPN targets."""
 
 import os
 import tempfile
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks import loader_memory, rpn_targets
 from benchmarks.timing import Row, Timing, print_table
 from mrcnn.config import Config
 from mrcnn.data.annotations import AnnotatedImage, AnnotationDataset, Outline
@@ -67,6 +68,9 @@ def run() -> None:
         }
         for name, dataset in datasets.items():
             print_table(f"{title}, {name}", _rows(dataset))
+    loader_memory.run()
+    # Last, since it loads TensorFlow, and workers are forked from what is loaded.
+    rpn_targets.run()
 
 
 def _rows(dataset: Dataset) -> list[Row]:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mrcnn.data.dataset import Dataset
+from mrcnn.data.dataset import Dataset, StatedSizes
+from mrcnn.data.image_files import read_image_shape
 from mrcnn.geometry.mask_coding import decode_rle, polygons_to_mask
 
 logger = logging.getLogger("mrcnn")
@@ -36,7 +37,9 @@ class AnnotatedImage(NamedTuple):
 
     image_id: str
     path: str
-    image_shape: tuple[int, int]
+    image_shape: tuple[int, int] | None
+    """None where the file cannot be read. The image is kept, so that checks and loading
+    can name it."""
     outlines: list[Outline]
 
 
@@ -75,9 +78,8 @@ class AnnotationDataset(Dataset):
                 source,
                 image.image_id,
                 image.path,
-                height=image.image_shape[0],
-                width=image.image_shape[1],
                 annotations=self._annotations(image, class_ids),
+                **stated_shape(image.image_shape),
             )
 
     def add_class_names(self, source: str, names: Sequence[str]) -> dict[str, int]:
@@ -108,22 +110,39 @@ class AnnotationDataset(Dataset):
         info = self._info(image_id)
         if "annotations" not in info:
             return super().load_mask(image_id)
-        height, width, annotations = info["height"], info["width"], info["annotations"]
+        annotations, image_shape = info["annotations"], _image_shape(info)
         # Plane by plane in memory: that is how masks are drawn, cropped and resized.
-        masks = np.zeros((height, width, len(annotations)), bool, order="F")
+        masks = np.zeros((*image_shape, len(annotations)), bool, order="F")
         class_ids = np.zeros(len(annotations), "int32")
         for i, annotation in enumerate(annotations):
             key = f"{info['source']}.{annotation['category_id']}"
             is_crowd = annotation.get("iscrowd", 0)
             class_ids[i] = self.map_source_class_id(key) * (-1 if is_crowd else 1)
             try:
-                masks[..., i] = _draw(annotation, (height, width))
+                masks[..., i] = _draw(annotation, image_shape)
             except ValueError as error:
                 raise ValueError(
                     f"Instance {i} of {self.describe_image(image_id)}: {error}"
                 ) from error
         kept = masks.any(axis=(0, 1))
         return (masks, class_ids) if kept.all() else (masks[..., kept], class_ids[kept])
+
+    def stated_sizes(self, image_id: int) -> StatedSizes | None:
+        """COCO's "bbox" and "area" where annotations hold them.
+
+        None for a subclass that makes its own masks, which they may not belong to.
+        """
+        info = self._info(image_id)
+        annotations = info.get("annotations", [])
+        is_stated = any("bbox" in one or "area" in one for one in annotations)
+        if not is_stated or type(self).load_mask is not AnnotationDataset.load_mask:
+            return None
+        image_shape = _image_shape(info)
+        kept = [one for one in annotations if _draw(one, image_shape).any()]
+        return StatedSizes(
+            np.array([_stated_box(one) for one in kept], "float64").reshape(-1, 4),
+            np.array([one.get("area") or np.nan for one in kept], "float64"),
+        )
 
     def image_reference(self, image_id: int) -> str:
         """The image's path."""
@@ -145,6 +164,28 @@ class AnnotationDataset(Dataset):
             }
             for outline in known
         ]
+
+
+def stated_shape(image_shape: tuple[int, int] | None) -> dict[str, int]:
+    """Height and width for `image_info`; nothing where they are not known."""
+    if image_shape is None:
+        return {}
+    return {"height": image_shape[0], "width": image_shape[1]}
+
+
+def _image_shape(info: dict[str, Any]) -> tuple[int, int]:
+    """What the annotations state, else the file; an OSError if it cannot be read."""
+    if "height" in info and "width" in info:
+        return info["height"], info["width"]
+    return read_image_shape(info["path"])
+
+
+def _stated_box(annotation: dict[str, Any]) -> list[float]:
+    """(y1, x1, y2, x2), NaN without a box or for one without sides."""
+    x, y, width, height = annotation.get("bbox") or (0, 0, 0, 0)
+    if not (width > 0 and height > 0):
+        return [np.nan] * 4
+    return [y, x, y + height, x + width]
 
 
 def _draw(annotation: dict[str, Any], image_shape: tuple[int, int]) -> np.ndarray:

@@ -15,8 +15,11 @@ _GROUPS_PER_DOUBLING = 2
 
 
 def aspect_groups(dataset: Dataset) -> np.ndarray:
-    """A number for each image, equal for images of like height over width. int64 [N]"""
-    shapes = [image_shape_of(dataset, image_id) for image_id in dataset.image_ids]
+    """A number for each image, equal for images of like height over width. int64 [N]
+
+    An image that cannot be loaded counts as square.
+    """
+    shapes = [image_shape_or(dataset, n, (1, 1)) for n in dataset.image_ids]
     heights, widths = np.reshape(shapes, (-1, 2)).astype("float64").T
     doublings = np.log2(heights / widths)
     return np.floor(doublings * _GROUPS_PER_DOUBLING + 0.5).astype("int64")
@@ -37,3 +40,18 @@ def image_shape_of(dataset: Dataset, image_id: int) -> tuple[int, int]:
         # The path is no image file: then it is load_image that makes the image.
         height, width = np.shape(dataset.load_image(image_id))[:2]
         return height, width
+
+
+def image_shape_or(
+    dataset: Dataset, image_id: int, otherwise: tuple[int, int]
+) -> tuple[int, int]:
+    """The same, or another shape for an image that cannot be loaded.
+
+    Whoever loads the image is told why.
+    """
+    try:
+        height, width = image_shape_of(dataset, image_id)
+    # Users' load_image raises errors of every type.
+    except Exception:
+        return otherwise
+    return (height, width) if height and width else otherwise

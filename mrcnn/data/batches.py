@@ -11,13 +11,11 @@ import numpy as np
 from mrcnn.config import Config
 from mrcnn.data.examples import Example
 from mrcnn.data.molding import clear_outside, mold_image
+from mrcnn.geometry.resizing import SIDE_STEPS, round_up
 from mrcnn.image_meta import parse_image_meta
 
 Batch = dict[str, np.ndarray]
 """Arrays by the name of the network's input."""
-
-# Sides of a molded image are multiples of this: five halvings, then one for P6.
-_SIDE_STEP = 64
 
 
 def collate(
@@ -34,7 +32,7 @@ def collate(
         Arrays with G = MAX_GT_INSTANCES; instances come first, unused rows are zero:
 
         ==================  ===================  =====================================
-        input_image         float32 [B, h, w, C]  minus the mean pixel
+        input_image         float32 [B, h, w, C]  see `mold_image`
         input_image_meta    float32 [B, 12 + K]
         input_gt_class_ids  int32 [B, G]          negative for crowds
         input_gt_boxes      float32 [B, G, 4]     pixels
@@ -43,14 +41,15 @@ def collate(
         ==================  ====================  ====================================
 
         Examples of unlike shapes are padded at the bottom and the right to common
-        multiples of 64, which their metas tell as the image's shape.
+        multiples of `SIDE_STEPS`, which their metas tell as the image's shape.
     """
-    images = _stack([example.image for example in examples], _common_shape(examples))
+    shape = _common_shape(examples, SIDE_STEPS[config.IMAGE_RESIZE_MODE])
+    images = _stack([example.image for example in examples], shape)
     metas = np.stack([example.image_meta for example in examples])
     parts = parse_image_meta(metas)
     parts.image_shape[:] = images.shape[1:]
 
-    molded = mold_image(images, config.MEAN_PIXEL)
+    molded = mold_image(images, config.MEAN_PIXEL, config.PIXEL_STD)
     if pad_after_mean:
         for image, window in zip(molded, parts.window, strict=True):
             clear_outside(image, window)
@@ -74,12 +73,11 @@ def collate(
     return batch
 
 
-def _common_shape(examples: Sequence[Example]) -> tuple[int, ...]:
+def _common_shape(examples: Sequence[Example], step: int) -> tuple[int, ...]:
     """[h, w, C] that holds all the images and that the network can take."""
     shapes = np.array([example.image.shape for example in examples])
     height, width, channels = shapes.max(axis=0).tolist()
-    height, width = (-(-side // _SIDE_STEP) * _SIDE_STEP for side in (height, width))
-    return height, width, channels
+    return round_up(height, step), round_up(width, step), channels
 
 
 def _stack(arrays: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.dataset import Dataset, clean_name
+from mrcnn.data.dataset import Dataset, StatedSizes, clean_name
 from mrcnn.data.mask_checks import check_class_ids
 
 
@@ -62,6 +62,11 @@ class CombinedDataset(Dataset):
         check_class_ids(class_ids[class_ids != 0], part.num_classes, reference)
         numbers = self._numbers[self._origins[image_id][0]]
         return masks, np.sign(class_ids) * numbers[np.abs(class_ids)]
+
+    def stated_sizes(self, image_id: int) -> StatedSizes | None:
+        """What the dataset it comes from says."""
+        part, number = self._origin(image_id)
+        return part.stated_sizes(number)
 
     def image_reference(self, image_id: int) -> str:
         """What the dataset it comes from says."""

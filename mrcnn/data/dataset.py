@@ -10,7 +10,7 @@ Shapes: H W the image, C channels, N instances.
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mrcnn.data.image_files import read_image
 
 if TYPE_CHECKING:
     from mrcnn.config import Config
-    from mrcnn.data.dataset_report import DatasetReport
+    from mrcnn.data.checks.dataset_report import DatasetReport
 
 logger = logging.getLogger("mrcnn")
 
@@ -31,6 +31,17 @@ _SET_BY_PREPARE = (
     "image_from_source_map",
     "sources",
 )
+
+
+class StatedSizes(NamedTuple):
+    """What annotations state of an image's instances beside their masks.
+
+    NaN where they state nothing. Boxes may have fractions, and areas may be those of
+    polygons.
+    """
+
+    boxes: np.ndarray  # float64 [N, 4] pixels
+    areas: np.ndarray  # float64 [N] pixels
 
 
 class Dataset:
@@ -176,6 +187,15 @@ class Dataset:
         )
         return np.zeros((0, 0, 0), bool), np.zeros(0, "int32")
 
+    def stated_sizes(self, image_id: int) -> StatedSizes | None:
+        """Boxes and areas to evaluate with in place of the masks' own; override it.
+
+        Returns:
+            those of the instances of `load_mask`, in its order; None if nothing is
+            stated
+        """
+        return None
+
     def check(
         self,
         config: "Config | None" = None,
@@ -184,7 +204,7 @@ class Dataset:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> "DatasetReport":
         """What would go wrong in training; see `check_dataset`."""
-        from mrcnn.data.checking import check_dataset
+        from mrcnn.data.checks.checking import check_dataset
 
         return check_dataset(self, config, image_ids=image_ids, on_progress=on_progress)
 

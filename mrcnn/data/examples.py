@@ -87,6 +87,8 @@ def load_example(
     image, masks, class_ids = load_instances(dataset, config, image_id)
     if augmentation is not None:
         image, masks = apply_augmentation(augmentation, image, masks, rng)
+    if config.RESIZE_TO_FLOAT:
+        image = image.astype("float32")
     plan = plan_resize(
         image.shape,
         min_dim=min_dim or config.IMAGE_MIN_DIM,

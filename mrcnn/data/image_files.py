@@ -63,6 +63,14 @@ def read_image_shape(path: PathLike) -> tuple[int, int]:
         return picture_shape(picture)
 
 
+def image_shape_or_none(path: PathLike) -> tuple[int, int] | None:
+    """The same, or None for a file that cannot be read: loading it will say why."""
+    try:
+        return read_image_shape(path)
+    except OSError:
+        return None
+
+
 def read_ids(path: PathLike) -> np.ndarray:
     """An image whose pixel values are numbers, not colours. -> int32 [H, W]
 

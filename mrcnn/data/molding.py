@@ -1,4 +1,4 @@
-"""From pixels to what the network sees, and back: the mean pixel and the padding.
+"""From pixels to what the network sees, and back: mean, deviation and padding.
 
 Shapes: h w molded height and width, C channels; `...` is any number of leading axes.
 """
@@ -8,25 +8,48 @@ import numpy as np
 from mrcnn.geometry.arrays import Array
 
 
-def mold_image(image: np.ndarray, mean_pixel: Array) -> np.ndarray:
-    """Pixels minus the mean pixel. [..., C], [C] or a number -> [..., C] float32"""
-    image, mean_pixel = np.asarray(image), np.asarray(mean_pixel, "float64")
+def mold_image(
+    image: np.ndarray, mean_pixel: Array, pixel_std: Array = 1.0
+) -> np.ndarray:
+    """Pixels minus the mean pixel, in units of their deviation.
+
+    Args:
+        image: [..., C]
+        mean_pixel: [C] or a number
+        pixel_std: [C] or a number
+
+    Returns:
+        [..., C] float32
+    """
+    image = np.asarray(image)
     if image.ndim < 3 or not image.flags.c_contiguous:
-        return _subtract(image, mean_pixel)
+        return _standardize(image, mean_pixel, pixel_std)
     # Along whole rows of pixels NumPy is nine times quicker than along their channels.
+    width, channels = image.shape[-2:]
     rows = image.reshape(*image.shape[:-2], -1)  # [..., w * C]
-    mean_row = np.tile(np.broadcast_to(mean_pixel, image.shape[-1:]), image.shape[-2])
-    return _subtract(rows, mean_row).reshape(image.shape)
+    mean_row, std_row = (
+        np.tile(np.broadcast_to(values, channels), width)
+        for values in (mean_pixel, pixel_std)
+    )
+    return _standardize(rows, mean_row, std_row).reshape(image.shape)
 
 
-def unmold_image(molded: np.ndarray, mean_pixel: Array) -> np.ndarray:
+def unmold_image(
+    molded: np.ndarray, mean_pixel: Array, pixel_std: Array = 1.0
+) -> np.ndarray:
     """The pixels that were molded. [..., C] -> [..., C] uint8"""
-    restored = np.add(molded, mean_pixel, dtype="float32")
+    deviation = np.multiply(molded, pixel_std, dtype="float32")
+    restored = np.add(deviation, mean_pixel, dtype="float32")
     return np.clip(np.round(restored), 0, 255).astype("uint8")
 
 
 def mold_padded(
-    image: np.ndarray, mean_pixel: Array, window: Array, *, pad_after_mean: bool
+    image: np.ndarray,
+    mean_pixel: Array,
+    window: Array,
+    *,
+    pad_after_mean: bool,
+    pixel_std: Array = 1.0,
 ) -> np.ndarray:
     """A resized image as the network takes it.
 
@@ -35,12 +58,13 @@ def mold_padded(
         mean_pixel: [C] or a number
         window: (y1, x1, y2, x2) of the picture inside the image
         pad_after_mean: see `Convention`
+        pixel_std: [C] or a number
 
     Returns:
         [h, w, C] float32. Outside the window it is zero with `pad_after_mean`, else
-        minus the mean pixel.
+        what a black pixel becomes.
     """
-    molded = mold_image(image, mean_pixel)
+    molded = mold_image(image, mean_pixel, pixel_std)
     if pad_after_mean:
         clear_outside(molded, window)
     return molded
@@ -53,10 +77,11 @@ def clear_outside(molded: np.ndarray, window: Array) -> None:
     molded[:, :x1] = molded[:, x2:] = 0
 
 
-def _subtract(values: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """The difference, rounded to float32 once and at the end, as matterport's is."""
-    shape = np.broadcast_shapes(values.shape, mean.shape)
-    difference = np.empty(shape, "float32")
-    return np.subtract(
-        values, mean, out=difference, dtype="float64", casting="same_kind"
-    )
+def _standardize(values: np.ndarray, mean: Array, std: Array) -> np.ndarray:
+    """The difference, rounded to float32 once as in matterport, over the deviation."""
+    mean = np.asarray(mean, "float64")
+    molded = np.empty(np.broadcast_shapes(values.shape, mean.shape), "float32")
+    np.subtract(values, mean, out=molded, dtype="float64", casting="same_kind")
+    if np.any(np.not_equal(std, 1)):
+        np.divide(molded, std, out=molded, casting="same_kind")
+    return molded

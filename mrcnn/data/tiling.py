@@ -6,11 +6,12 @@ keep them.
 Shapes: H W the large image, h w the tile, C channels, N instances.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mrcnn.data.aspect import image_shape_of
+from mrcnn.data.aspect import image_shape_or
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.mask_checks import checked_masks
 
@@ -29,7 +30,9 @@ class TiledDataset(Dataset):
     """The tiles of a dataset's images, with the instances cut to them.
 
     Classes, their numbers and sources stay those of the dataset. Each entry of
-    `image_info` has its tile under "tile".
+    `image_info` has its tile under "tile". The image loaded last is kept, and so are
+    its masks: tiles that are asked for in order load each image once. An image that
+    cannot be loaded is one tile, so that it can be named.
 
     Args:
         dataset: has been prepared
@@ -53,9 +56,12 @@ class TiledDataset(Dataset):
                 f"0 to {min(tile) - 1}."
             )
         self.dataset = dataset
+        self._whole_image = _Last(dataset.load_image)
+        self._whole_masks = _Last(self._load_whole_masks)
         self.min_share = min_share
         self.channel_count = dataset.channel_count
         self.class_info = list(dataset.class_info)
+        self._whole_shapes: dict[int, tuple[int, int]] = {}
         for image_id in dataset.image_ids:
             self._add_tiles(int(image_id), tile, overlap)
         self.prepare()
@@ -71,19 +77,13 @@ class TiledDataset(Dataset):
     def load_image(self, image_id: int) -> np.ndarray:
         """The tile's pixels. -> [h, w, C]"""
         tile = self._info(image_id)["tile"]
-        image = np.asarray(self.dataset.load_image(tile.image_id))
+        image = np.asarray(self._whole_image(tile.image_id))
         return _cut(image, tile, self.describe_image(image_id)).copy()
 
     def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
         """What the tile shows of each instance. -> bool [h, w, N], int32 [N]"""
-        info = self._info(image_id)
-        tile = info["tile"]
-        masks, class_ids = checked_masks(
-            *self.dataset.load_mask(tile.image_id),
-            info["whole_shape"],
-            self.num_classes,
-            self.dataset.describe_image(tile.image_id),
-        )
+        tile = self._info(image_id)["tile"]
+        masks, class_ids = self._whole_masks(tile.image_id)
         cut = _cut(masks, tile, self.describe_image(image_id))
         areas = np.count_nonzero(cut, axis=(0, 1))
         # Most instances are not on the tile, and only the others need to be measured.
@@ -96,11 +96,20 @@ class TiledDataset(Dataset):
         """What the dataset says of the whole image."""
         return self.dataset.image_reference(self._info(image_id)["tile"].image_id)
 
+    def _load_whole_masks(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
+        return checked_masks(
+            *self.dataset.load_mask(image_id),
+            self._whole_shapes[image_id],
+            self.num_classes,
+            self.dataset.describe_image(image_id),
+        )
+
     def _add_tiles(self, image_id: int, shape: tuple[int, int], overlap: int) -> None:
         info = dict(self.dataset.image_info[image_id])
         # Annotations in pixels of the whole image would be wrong for a tile.
         info.pop("annotations", None)
-        height, width = image_shape_of(self.dataset, image_id)
+        height, width = image_shape_or(self.dataset, image_id, shape)
+        self._whole_shapes[image_id] = height, width
         for y in tile_starts(height, shape[0], overlap):
             for x in tile_starts(width, shape[1], overlap):
                 tile = Tile(image_id, y, x, min(shape[0], height), min(shape[1], width))
@@ -110,10 +119,24 @@ class TiledDataset(Dataset):
                         "id": f"{info['id']}@{y},{x}",
                         "height": tile.height,
                         "width": tile.width,
-                        "whole_shape": (height, width),
                         "tile": tile,
                     }
                 )
+
+
+class _Last:
+    """A function of an image id that remembers its last result."""
+
+    def __init__(self, load: Callable[[int], Any]) -> None:
+        self.load = load
+        self.last: tuple[int, Any] | None = None
+
+    def __call__(self, image_id: int) -> Any:
+        # Read and replaced as a whole, as several threads may ask.
+        last = self.last
+        if last is None or last[0] != image_id:
+            self.last = last = image_id, self.load(image_id)
+        return last[1]
 
 
 def tile_starts(side: int, tile_side: int, overlap: int) -> list[int]:

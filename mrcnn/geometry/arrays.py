@@ -8,6 +8,7 @@ share stand here. Keras is imported when the first tensor comes by, not before.
 Shapes: N rows, K chosen rows; `...` is any number of leading axes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,29 @@ def take_values(values: Array, indices: Array) -> Array:
     """Values by index, leading axes in step. [..., N], [..., K] -> [..., K]"""
     xp = array_namespace(values, indices)
     return xp.take_along_axis(values, indices, axis=-1)
+
+
+def if_any(
+    flags: Array, do: Callable[[], Array], otherwise: Callable[[], Array]
+) -> Array:
+    """What one of two functions gives; the other is not computed.
+
+    Where a network is put together from Keras' symbolic tensors, both are computed.
+
+    Args:
+        flags: bool [...]; `do` answers if any of them is set
+        do: -> array
+        otherwise: -> array of the same shape and dtype
+    """
+    xp = array_namespace(flags)
+    if xp is np:
+        return do() if np.any(flags) else otherwise()
+    from keras import KerasTensor
+
+    if isinstance(flags, KerasTensor):
+        # A condition would hide from the network what its branches start from.
+        return xp.where(xp.any(flags), do(), otherwise())
+    return xp.cond(xp.any(flags), do, otherwise)
 
 
 def _numpy_floats(arrays: tuple[Array, ...]) -> tuple[np.ndarray, ...]:

@@ -9,7 +9,14 @@ Shapes: A anchors, R rois, G gt slots, N boxes of any kind, K drawn boxes; `...`
 number of leading axes.
 """
 
-from mrcnn.geometry.arrays import Array, array_namespace, cast, take_values, top_k
+from mrcnn.geometry.arrays import (
+    Array,
+    array_namespace,
+    cast,
+    if_any,
+    take_values,
+    top_k,
+)
 from mrcnn.geometry.boxes import is_padding, pairwise_iou
 
 NEGATIVE, NEUTRAL, POSITIVE = -1, 0, 1
@@ -23,9 +30,12 @@ def match_anchors(
     positive_iou: float,
     negative_iou: float,
     crowd_iou: float,
-    forced: bool = True,
 ) -> tuple[Array, Array]:
     """Matches of anchors for the region proposal network.
+
+    Each gt box also takes the anchors that overlap it most, however little, and from
+    whatever gt box they overlap more. An anchor taken by several goes to the one it
+    overlaps most, of equals to the first.
 
     Args:
         anchors: [A, 4] or [..., A, 4]
@@ -34,9 +44,6 @@ def match_anchors(
         positive_iou: from here on with a gt box, an anchor is positive
         negative_iou: below this with every gt box, an anchor is negative
         crowd_iou: over this with a crowd, an anchor is not negative
-        forced: whether each gt box also takes the anchors that overlap it most,
-            however little, and from whatever gt box they overlap more; an anchor
-            taken by several goes to the one it overlaps most, of equals to the first
 
     Returns:
         match: int32 [..., A] POSITIVE, NEGATIVE or NEUTRAL
@@ -46,20 +53,53 @@ def match_anchors(
         A gt box that overlaps no anchor takes none, and without any gt box all
         anchors are negative.
     """
-    xp = array_namespace(anchors, gt_boxes)
-    iou, crowd_overlap = _overlaps(anchors, gt_boxes, gt_class_ids)  # [..., A, G + 1]
-    best_iou = xp.max(iou, axis=-1, initial=0.0)  # [..., A]
-    gt_indices = xp.argmax(iou, axis=-1)
-    is_positive = best_iou >= positive_iou
-    if forced:
-        gt_best_iou = xp.max(iou, axis=-2, keepdims=True, initial=0.0)  # [..., 1, G+1]
-        # A function, since `==` on symbolic tensors compares the objects.
-        taken_iou = xp.where(xp.equal(iou, gt_best_iou), iou, 0.0)
-        is_taken = xp.any(taken_iou > 0, axis=-1)  # [..., A]
-        gt_indices = xp.where(is_taken, xp.argmax(taken_iou, axis=-1), gt_indices)
-        is_positive = is_positive | is_taken
-    is_negative = (best_iou < negative_iou) & (crowd_overlap <= crowd_iou)
-    return _as_match(is_positive, is_negative), cast(gt_indices, "int32")
+    match, iou, is_taken = _match_anchors(
+        anchors, gt_boxes, gt_class_ids, positive_iou, negative_iou, crowd_iou
+    )
+    return match, _gt_of_anchors(iou, is_taken)
+
+
+def draw_anchors(
+    anchors: Array,
+    gt_boxes: Array,
+    gt_class_ids: Array,
+    priorities: Array,
+    *,
+    positive_iou: float,
+    negative_iou: float,
+    crowd_iou: float,
+    count: int,
+    positive_share: float,
+) -> tuple[Array, Array, Array]:
+    """A sample of matched anchors, without asking where all the others belong.
+
+    Args:
+        anchors: [A, 4] or [..., A, 4]
+        gt_boxes: [..., G, 4], unused rows zero
+        gt_class_ids: [..., G] 0 for padding, negative for crowds
+        priorities: [..., A] see `sample_matches`
+        positive_iou: see `match_anchors`
+        negative_iou: see `match_anchors`
+        crowd_iou: see `match_anchors`
+        count: K
+        positive_share: see `sample_matches`
+
+    Returns:
+        indices: int32 [..., K] of the drawn anchors, as `sample_matches` has them
+        match: int32 [..., K] theirs
+        gt_indices: int32 [..., K] what `match_anchors` has for them
+    """
+    match, iou, is_taken = _match_anchors(
+        anchors, gt_boxes, gt_class_ids, positive_iou, negative_iou, crowd_iou
+    )
+    indices, match = sample_matches(
+        match, priorities, count=count, positive_share=positive_share
+    )
+    xp = array_namespace(indices)
+    columns = indices[..., None, :]  # [..., 1, K]
+    iou = xp.take_along_axis(iou, columns, axis=-1)  # [..., G + 1, K]
+    is_taken = xp.take_along_axis(is_taken, columns, axis=-1)  # [..., G + 1, K]
+    return indices, match, _gt_of_anchors(iou, is_taken)
 
 
 def match_rois(
@@ -88,13 +128,13 @@ def match_rois(
         gt_indices: int32 [..., R] row of the gt box overlapped most, or 0
     """
     xp = array_namespace(rois, gt_boxes)
-    iou, crowd_overlap = _overlaps(rois, gt_boxes, gt_class_ids)  # [..., R, G + 1]
-    best_iou = xp.max(iou, axis=-1, initial=0.0)  # [..., R]
+    iou = _overlaps(rois, gt_boxes, gt_class_ids > 0)  # [..., G + 1, R]
+    best_iou = xp.max(iou, axis=-2, initial=0.0)  # [..., R]
     in_range = (best_iou >= negative_iou_low) & (best_iou < negative_iou_high)
-    is_real = xp.logical_not(is_padding(rois))
-    is_negative = in_range & (crowd_overlap <= crowd_iou) & is_real
+    is_negative = in_range & xp.logical_not(is_padding(rois))
+    is_negative = _outside_crowds(is_negative, rois, gt_boxes, gt_class_ids, crowd_iou)
     match = _as_match(best_iou >= positive_iou, is_negative)
-    return match, cast(xp.argmax(iou, axis=-1), "int32")
+    return match, cast(xp.argmax(iou, axis=-2), "int32")
 
 
 def sample_matches(
@@ -137,23 +177,69 @@ def sample_matches(
     return take_values(indices, order) * is_used, take_values(drawn, order)
 
 
-def _overlaps(
-    boxes: Array, gt_boxes: Array, gt_class_ids: Array
-) -> tuple[Array, Array]:
-    """IoU with real gt boxes [..., N, G + 1], and the highest with a crowd [..., N].
+def _match_anchors(
+    anchors: Array,
+    gt_boxes: Array,
+    gt_class_ids: Array,
+    positive_iou: float,
+    negative_iou: float,
+    crowd_iou: float,
+) -> tuple[Array, Array, Array]:
+    """Match [..., A]; IoU with gt boxes and whether these take it, [..., G + 1, A]"""
+    xp = array_namespace(anchors, gt_boxes)
+    iou = _overlaps(anchors, gt_boxes, gt_class_ids > 0)  # [..., G + 1, A]
+    best_iou = xp.max(iou, axis=-2, initial=0.0)  # [..., A]
+    taken_iou = xp.max(iou, axis=-1, keepdims=True, initial=0.0)  # [..., G + 1, 1]
+    # Where that is 0, the gt box takes none, and no IoU is infinite.
+    taken_iou = xp.where(taken_iou > 0, taken_iou, float("inf"))
+    # A function, since `==` on symbolic tensors compares the objects.
+    is_taken = xp.equal(iou, taken_iou)
+    is_positive = (best_iou >= positive_iou) | xp.any(is_taken, axis=-2)
+    is_negative = _outside_crowds(
+        best_iou < negative_iou, anchors, gt_boxes, gt_class_ids, crowd_iou
+    )
+    return _as_match(is_positive, is_negative), iou, is_taken
 
-    Crowds and padding count 0, and so does the last column, which makes sure that
-    there is one where there are no gt boxes.
+
+def _gt_of_anchors(iou: Array, is_taken: Array) -> Array:
+    """The gt box that each anchor belongs to. Two of [..., G + 1, N] -> [..., N]"""
+    xp = array_namespace(iou)
+    taker = xp.argmax(xp.where(is_taken, iou, 0.0), axis=-2)
+    gt_indices = xp.where(xp.any(is_taken, axis=-2), taker, xp.argmax(iou, axis=-2))
+    return cast(gt_indices, "int32")
+
+
+def _overlaps(boxes: Array, gt_boxes: Array, is_meant: Array) -> Array:
+    """IoU with the gt boxes that are meant. [..., N, 4], [..., G, 4], [..., G]
+
+    Returns:
+        [..., G + 1, N], a row for each gt box: with boxes by the hundred thousand, rows
+        as long as these are the quicker layout. The others' rows are zero, and so is
+        the last, which makes sure that there is one where there are no gt boxes.
     """
     xp = array_namespace(boxes, gt_boxes)
-    leading = [(0, 0)] * (len(gt_boxes.shape) - 2)
-    gt_boxes = xp.pad(gt_boxes, [*leading, (0, 1), (0, 0)])  # [..., G + 1, 4]
-    gt_class_ids = xp.pad(gt_class_ids, [*leading, (0, 1)])[..., None, :]
-    iou = pairwise_iou(boxes, gt_boxes)  # [..., N, G + 1]
-    crowd_iou = xp.where(gt_class_ids < 0, iou, 0.0)
-    real_iou = xp.where(gt_class_ids > 0, iou, 0.0)
-    # The initial value lets the highest of no boxes be asked for.
-    return real_iou, xp.max(crowd_iou, axis=-1, initial=0.0)
+    gt_boxes = xp.where(is_meant[..., None], gt_boxes, 0)
+    padding = [(0, 0)] * (len(gt_boxes.shape) - 2) + [(0, 1), (0, 0)]
+    return pairwise_iou(xp.pad(gt_boxes, padding), boxes)
+
+
+def _outside_crowds(
+    is_negative: Array,
+    boxes: Array,
+    gt_boxes: Array,
+    gt_class_ids: Array,
+    crowd_iou: float,
+) -> Array:
+    """The negatives that overlap no crowd by more than that. bool [..., N]"""
+    xp = array_namespace(boxes, gt_boxes)
+    is_crowd = gt_class_ids < 0
+
+    def outside() -> Array:
+        overlap = xp.max(_overlaps(boxes, gt_boxes, is_crowd), axis=-2, initial=0.0)
+        return is_negative & (overlap <= crowd_iou)
+
+    # Most images have none, and looking for overlaps is what takes the time.
+    return if_any(is_crowd, outside, lambda: is_negative)
 
 
 def _as_match(is_positive: Array, is_negative: Array) -> Array:

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from mrcnn.geometry.arrays import Array, take_rows, take_values
+from mrcnn.geometry.arrays import Array, take_rows
 from mrcnn.geometry.boxes import encode_boxes
-from mrcnn.geometry.matching import POSITIVE, match_anchors, sample_matches
+from mrcnn.geometry.matching import POSITIVE, draw_anchors
 
 
 @keras.saving.register_keras_serializable(package="mrcnn")
@@ -111,18 +111,18 @@ class RpnTargetLayer(keras.layers.Layer):
     ) -> tuple[Array, Array, Array]:
         """([A, 4], [G], [G, 4]), [A] -> [K], [K], [K, 4]"""
         anchors, gt_class_ids, gt_boxes = image
-        match, gt_indices = match_anchors(
+        indices, match, gt_indices = draw_anchors(
             anchors,
             gt_boxes,
             gt_class_ids,
+            priorities,
             positive_iou=self.positive_iou,
             negative_iou=self.negative_iou,
             crowd_iou=self.crowd_iou,
+            count=self.count,
+            positive_share=self.positive_share,
         )
-        indices, match = sample_matches(
-            match, priorities, count=self.count, positive_share=self.positive_share
-        )
-        gt_boxes = take_rows(gt_boxes, take_values(gt_indices, indices))  # [K, 4]
+        gt_boxes = take_rows(gt_boxes, gt_indices)  # [K, 4]
         targets = encode_targets(
             gt_boxes, take_rows(anchors, indices), match, self.delta_std
         )

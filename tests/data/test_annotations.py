@@ -136,3 +136,45 @@ def test_images_of_another_origin_in_a_subclass_have_no_mask_here():
 
 def test_the_reference_is_the_path():
     assert prepared([image()]).image_reference(0) == "a.png"
+
+
+def coco_like(dataset_class=AnnotationDataset):
+    """Three annotations: with sizes, without, and one that covers no pixel."""
+    dataset = dataset_class()
+    dataset.add_class("coco", 7, "cat")
+    annotations = [
+        {"bbox": [1, 1.5, 3, 1], "area": 5.5},
+        {"bbox": [1, 1, 0, 0], "area": 0},
+        {
+            "bbox": [50, 50, 3, 2],
+            "area": 6,
+            "segmentation": [rectangle(50, 50, 53, 52)],
+        },
+    ]
+    annotations = [
+        {"category_id": 7, "segmentation": SQUARE, **annotation}
+        for annotation in annotations
+    ]
+    dataset.add_image("coco", 1, None, height=6, width=8, annotations=annotations)
+    dataset.prepare()
+    return dataset
+
+
+def test_sizes_are_those_that_annotations_state_for_what_load_mask_returns():
+    dataset = coco_like()
+    assert dataset.load_mask(0)[1].tolist() == [1, 1]
+    boxes, areas = dataset.stated_sizes(0)
+    np.testing.assert_array_equal(boxes, [[1.5, 1, 2.5, 4], [np.nan] * 4])
+    np.testing.assert_array_equal(areas, [5.5, np.nan])
+
+
+def test_annotations_without_sizes_state_none():
+    assert prepared([image(Outline("cat", SQUARE))]).stated_sizes(0) is None
+
+
+def test_masks_of_the_user_have_no_stated_sizes():
+    class OwnMasks(AnnotationDataset):
+        def load_mask(self, image_id):
+            return np.ones((6, 8, 1), bool), np.array([1])
+
+    assert coco_like(OwnMasks).stated_sizes(0) is None

@@ -35,9 +35,13 @@ def test_groups_are_of_like_ratio_not_of_like_size():
     assert len({*groups}) == 3
 
 
-def test_an_image_that_cannot_be_loaded_says_so():
+def test_an_image_that_cannot_be_loaded_goes_with_the_square_ones():
     dataset = Dataset()
     dataset.add_image("a", 1, "/nowhere.jpg")
+    dataset.add_image("a", 2, None, height=70, width=70)
+    dataset.add_image("a", 3, None, height=10, width=70)
     dataset.prepare()
+    groups = aspect_groups(dataset)
+    assert groups[0] == groups[1] != groups[2]
     with pytest.raises(OSError, match="nowhere"):
-        aspect_groups(dataset)
+        image_shape_of(dataset, 0)

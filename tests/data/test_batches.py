@@ -105,3 +105,20 @@ def test_a_batch_of_two_equals_two_batches_of_one():
         alone = collate([example], made, pad_after_mean=True)
         for name, array in alone.items():
             np.testing.assert_array_equal(array[0], both[name][row])
+
+
+def test_the_mode_of_the_shorter_side_pads_to_multiples_of_32():
+    scenes = [
+        rectangle_scene((30, 60), [[10, 20, 20, 40]], [1]),
+        rectangle_scene((30, 33), [[0, 0, 20, 20]], [2]),
+    ]
+    made = config(IMAGE_RESIZE_MODE="shorter_side", IMAGE_MIN_DIM=30, PIXEL_STD=2.0)
+    examples = examples_of(SceneDataset(scenes), made)
+    assert [example.image.shape for example in examples] == [(32, 64, 3)] * 2
+    batch = collate(examples[1:], made, pad_after_mean=True)
+    image = batch["input_image"][0]
+    assert image.shape == (32, 64, 3)
+    expected = (scenes[1].image - made.MEAN_PIXEL) / 2
+    np.testing.assert_allclose(image[:30, :33], expected, rtol=1e-5, atol=1e-4)
+    assert not image[30:].any()
+    assert not image[:, 33:].any()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mrcnn.data.combined import CombinedDataset
-from mrcnn.data.dataset import Dataset
+from mrcnn.data.dataset import Dataset, StatedSizes
 from mrcnn.data.shapes import ShapesDataset
 
 
@@ -47,6 +47,14 @@ def test_images_come_in_order_from_the_part_they_belong_to(parts):
     assert [combined.load_image(i)[0, 0, 0] for i in range(3)] == [10, 11, 20]
     assert [combined.image_reference(i) for i in range(3)] == ["10 0", "10 1", "20 0"]
     assert combined.image_from_source_map == {"shop.0": 0, "shop.1": 1, "zoo.0": 2}
+
+
+def test_sizes_are_stated_by_the_part_an_image_comes_from(parts):
+    sizes = StatedSizes(np.ones((3, 4)), np.ones(3))
+    parts[1].stated_sizes = lambda image_id: sizes if image_id == 0 else None
+    combined = Dataset.combine(parts)
+    assert combined.stated_sizes(1) is None
+    assert combined.stated_sizes(2) is sizes
 
 
 def test_class_ids_are_renumbered_and_crowds_stay_crowds(parts):

@@ -190,3 +190,13 @@ def test_an_image_of_a_source_without_classes_is_explained():
     dataset.prepare()
     with pytest.raises(ValueError, match=r"'Scenes', but the classes .*'scenes'"):
         active_class_ids(dataset, 1)
+
+
+def test_resized_images_may_keep_fractions():
+    dataset = SceneDataset([rectangle_scene((32, 32), [[8, 8, 24, 24]], [1])])
+    rng = np.random.default_rng(0)
+    rounded = load_example(dataset, config(), 0, rng=rng).image
+    exact = load_example(dataset, config(RESIZE_TO_FLOAT=True), 0, rng=rng).image
+    assert (rounded.dtype, exact.dtype) == (np.uint8, np.float32)
+    assert (exact % 1 != 0).any()
+    np.testing.assert_array_equal(np.round(exact), rounded)

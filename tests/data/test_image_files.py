@@ -5,6 +5,7 @@ from PIL import Image, TiffImagePlugin
 
 from mrcnn.data.image_files import (
     fit_channels,
+    image_shape_or_none,
     read_ids,
     read_image,
     read_image_shape,
@@ -200,3 +201,10 @@ def test_turned_tiffs_are_upright(tmp_path, rng, compression, orientation):
     }[orientation]
     np.testing.assert_array_equal(read_image(path), upright)
     assert read_image_shape(path) == upright.shape[:2]
+
+
+def test_the_shape_of_a_file_that_cannot_be_read_is_none(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture at all")
+    Image.new("RGB", (9, 6)).save(tmp_path / "b.png")
+    shapes = [image_shape_or_none(tmp_path / name) for name in ("a.png", "b.png", "c")]
+    assert shapes == [None, (6, 9), None]

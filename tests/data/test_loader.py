@@ -6,8 +6,11 @@ import tracemalloc
 import imgaug.augmenters as iaa
 import numpy as np
 import pytest
+from PIL import Image
 
+from mrcnn.data.annotations import AnnotatedImage, AnnotationDataset, Outline
 from mrcnn.data.augmentation import Compose
+from mrcnn.data.image_files import image_shape_or_none
 from mrcnn.data.loader import Loader
 from mrcnn.data.readers.coco import CocoDataset
 from mrcnn.data.transforms import ColorJitter, HorizontalFlip, Rotate90
@@ -116,6 +119,32 @@ def test_a_skipped_image_is_counted_and_its_batch_is_smaller(kind, caplog):
     assert list(loader.skipped) == [1, 2, 3]
     assert "image 3" in loader.skipped[3]
     assert caplog.text.count("Skipped") == 3
+
+
+@pytest.mark.parametrize("grouping", [False, True])
+def test_an_image_that_was_unreadable_from_the_start_is_skipped_too(tmp_path, grouping):
+    outline = Outline("red", [[1, 1, 9, 1, 9, 9]])
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for path in paths:
+        Image.new("RGB", (64, 40)).save(path)
+    paths[1].write_bytes(b"no picture at all")
+    shapes = [image_shape_or_none(path) for path in paths]
+    dataset = AnnotationDataset()
+    dataset.add_annotated_images(
+        "files",
+        [
+            AnnotatedImage(path.stem, str(path), shape, [outline])
+            for path, shape in zip(paths, shapes, strict=True)
+        ],
+    )
+    dataset.prepare()
+    made = config(NUM_CLASSES=2, ASPECT_GROUPING=grouping)
+    loader = loader_of(dataset, made, on_error="skip")
+    batches = list(loader.epoch(0))
+    assert sorted(n for batch in batches for n in ids_of(batch)) == [0, 2]
+    assert list(loader.skipped) == [1]
+    with pytest.raises(RuntimeError, match=r"image 1 \(files.b, .*b\.png"):
+        list(loader_of(dataset, made).epoch(0))
 
 
 def test_with_a_number_of_steps_the_next_image_takes_the_place_of_a_skipped_one():

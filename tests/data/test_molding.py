@@ -47,3 +47,16 @@ def test_a_window_as_large_as_the_image_clears_nothing():
     molded = np.ones((4, 6, 3))
     clear_outside(molded, (0, 0, 4, 6))
     assert molded.all()
+
+
+@pytest.mark.parametrize("std", [2.0, [1.0, 2.0, 4.0]])
+def test_pixels_may_be_divided_by_their_deviation(rng, std):
+    image = rng.integers(0, 256, (4, 6, 3), "uint8")
+    molded = mold_image(image, MEAN, std)
+    assert molded.dtype == np.float32
+    np.testing.assert_allclose(molded, (image - MEAN) / std, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(mold_image(image[0], MEAN, std), molded[0])
+    np.testing.assert_array_equal(unmold_image(molded, MEAN, std), image)
+    padded = mold_padded(image, MEAN, (0, 0, 3, 6), pad_after_mean=True, pixel_std=std)
+    np.testing.assert_array_equal(padded[:3], molded[:3])
+    assert not padded[3].any()

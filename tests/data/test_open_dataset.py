@@ -87,6 +87,54 @@ def test_formats_are_recognised_by_content(picture, make, kind, class_names):
         assert dataset.load_image(0).shape[:2] == masks.shape[:2]
 
 
+def coco_without_sizes(folder):
+    content = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 3, 3]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (folder / "coco.json").write_text(json.dumps(content))
+    return folder / "coco.json"
+
+
+def labelme_masks(folder):
+    mask = {"label": "cat", "points": [[0, 0], [1, 1]], "shape_type": "mask"}
+    content = {"shapes": [{**mask, "mask": ""}], "imagePath": "a.png"}
+    (folder / "a.json").write_text(json.dumps(content))
+    return folder / "a.json"
+
+
+def labelme_copy(folder):
+    path = labelme_file(folder)
+    content = {**json.loads(path.read_text()), "imageData": "bm9uZQ=="}
+    path.write_text(json.dumps({**content, "imagePath": "elsewhere.png"}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "class_name"),
+    [
+        (coco_without_sizes, "cat"),
+        (via_file, "cat"),
+        (labelme_file, "cat"),
+        (labelme_masks, "cat"),
+        (labelme_copy, "cat"),
+        (voc_folder, "cat"),
+        (id_maps, "object"),
+    ],
+)
+def test_an_image_whose_header_is_destroyed_is_a_finding(picture, make, class_name):
+    path = make(picture.parent)
+    for image in picture.parent.rglob("a.png"):
+        image.write_bytes(b"no picture at all")
+    dataset = open_dataset(path)
+    assert dataset.class_names == ["BG", class_name]
+    findings = {finding.kind: finding for finding in dataset.check().findings}
+    assert findings["unreadable image"].image_id == 0
+    with pytest.raises(OSError, match=r"a\.(png|json)"):
+        dataset.load_mask(0)
+
+
 @pytest.mark.parametrize("make", [via_file, labelme_file, voc_folder])
 def test_given_class_names_decide_the_ids(picture, make):
     dataset = open_dataset(make(picture.parent), class_names=("bear", "cat"))

@@ -87,6 +87,41 @@ def test_an_image_smaller_than_it_was_said_to_be_is_refused():
         tiled.load_image(3)
 
 
+def test_neighbouring_tiles_load_their_image_once(rng):
+    class Counting(SceneDataset):
+        loaded = ()
+
+        def load_image(self, image_id):
+            self.loaded += (f"image {image_id}",)
+            return super().load_image(image_id)
+
+        def load_mask(self, image_id):
+            self.loaded += (f"masks {image_id}",)
+            return super().load_mask(image_id)
+
+    scenes = [rectangle_scene((64, 128), [[4, 6, 30, 90]], [n]) for n in (1, 2)]
+    whole = Counting(scenes)
+    tiled = TiledDataset(whole, (64, 64))
+    whole.loaded = ()
+    for image_id in range(4):
+        tiled.load_image(image_id)[:] = 0
+        masks, class_ids = tiled.load_mask(image_id)
+        assert masks.any()
+        assert class_ids.tolist() == [1 + image_id // 2]
+        masks[:] = False
+    assert whole.loaded == ("image 0", "masks 0", "image 1", "masks 1")
+    assert tiled.load_mask(2)[0].any()
+    assert whole.scenes[1].image.any()
+
+
+def test_an_image_that_cannot_be_loaded_is_one_tile_that_says_so():
+    scenes = [rectangle_scene((64, 128), [], []) for _ in range(2)]
+    tiled = TiledDataset(SceneDataset(scenes, broken=[0]), (64, 64))
+    assert [info["id"] for info in tiled.image_info] == ["0@0,0", "1@0,0", "1@0,64"]
+    with pytest.raises(OSError, match="on fire"):
+        tiled.load_image(0)
+
+
 @pytest.mark.parametrize("overlap", [-1, 64])
 def test_an_overlap_that_tiles_cannot_have_is_refused(overlap):
     dataset = SceneDataset([rectangle_scene((40, 64), [], [])])

@@ -11,6 +11,7 @@ from mrcnn.geometry.arrays import (
     as_float,
     as_floats,
     cast,
+    if_any,
     take_rows,
     take_values,
     top_k,
@@ -121,3 +122,31 @@ def test_taking_keeps_an_open_batch_axis():
     indices = KerasTensor((None, 5), "int32")
     assert take_rows(KerasTensor((None, 9, 4)), indices).shape == (None, 5, 4)
     assert take_values(KerasTensor((None, 9)), indices).shape == (None, 5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [([False, True], [1, 2]), ([False, False], [0, 0])]
+)
+def test_any_flag_decides_which_of_two_is_given(as_array, flags, expected):
+    flags, values = as_array(np.array(flags)), as_array(np.array([1.0, 2.0]))
+    result = if_any(flags, lambda: values, lambda: values * 0)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_the_other_of_two_is_not_computed():
+    def fail():
+        raise AssertionError
+
+    assert if_any(np.array([True]), lambda: 1, fail) == 1
+    assert if_any(np.zeros((0, 3), bool), fail, lambda: 2) == 2
+
+
+def test_a_choice_of_two_can_be_part_of_a_network():
+    import keras
+
+    flags, values = keras.Input((2,), dtype="bool"), keras.Input((2,))
+    output = if_any(flags, lambda: values, lambda: values * 0)
+    network = keras.Model([flags, values], output)
+    for flag in (True, False):
+        result = network([np.array([[flag, False]]), np.array([[1.0, 2.0]], "float32")])
+        np.testing.assert_array_equal(result, [[1 * flag, 2 * flag]])

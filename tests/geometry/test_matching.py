@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from mrcnn.geometry.arrays import take_values
 from mrcnn.geometry.boxes import pairwise_iou
 from mrcnn.geometry.matching import (
     NEGATIVE,
     NEUTRAL,
     POSITIVE,
+    draw_anchors,
     match_anchors,
     match_rois,
     sample_matches,
@@ -20,6 +22,7 @@ ROI_RULES = {
     "negative_iou_high": 0.5,
     "crowd_iou": 0.001,
 }
+QUOTA = {"count": 10, "positive_share": 0.5}
 CAT, DOG, CROWD = 1, 2, -1
 
 
@@ -97,12 +100,6 @@ def test_each_gt_box_takes_the_anchors_that_overlap_it_most(anchors_matched):
     assert gt_indices[:2] == [0, 0]
 
 
-def test_without_force_a_gt_box_takes_no_anchor(anchors_matched):
-    anchors, gt = [[0, 0, 10, 10]], [4, 8, 6, 12]
-    match, _ = anchors_matched(anchors, [gt], [CAT], forced=False)
-    assert match == [NEGATIVE]
-
-
 def test_a_forced_anchor_belongs_to_the_gt_box_that_took_it(anchors_matched):
     # The small dog's best anchor is the first, which overlaps the cat more; so does
     # the cat's best anchor, the second.
@@ -173,17 +170,16 @@ def test_no_boxes_match_nothing(anchors_matched, rois_matched):
         assert match == gt_indices == []
 
 
-@pytest.mark.parametrize("forced", [True, False])
-def test_anchors_agree_with_the_plain_way(anchors_matched, rng, forced):
+def test_anchors_agree_with_the_plain_way(anchors_matched, rng):
     for _ in range(5):
         scene = random_scene(rng)
-        match, gt_indices = anchors_matched(*scene, forced=forced)
-        expected, expected_indices = plain_match(*scene, forced=forced)
+        match, gt_indices = anchors_matched(*scene)
+        expected, expected_indices = plain_match(*scene)
         assert match == expected
         assert gt_indices == expected_indices
 
 
-def plain_match(anchors, gt_boxes, gt_class_ids, forced):
+def plain_match(anchors, gt_boxes, gt_class_ids):
     """One anchor and one gt box at a time."""
     iou = pairwise_iou(anchors, gt_boxes)
     real, crowds = np.flatnonzero(gt_class_ids > 0), np.flatnonzero(gt_class_ids < 0)
@@ -197,7 +193,7 @@ def plain_match(anchors, gt_boxes, gt_class_ids, forced):
         match.append(POSITIVE if highest >= 0.7 else label)
         gt_indices.append(int(best) if highest > 0 else 0)
     taken_iou = np.zeros(len(anchors))
-    for j in real if forced else []:
+    for j in real:
         for i in range(len(anchors)):
             if iou[i, j] == iou[:, j].max() and iou[i, j] > taken_iou[i]:
                 match[i], gt_indices[i], taken_iou[i] = POSITIVE, int(j), iou[i, j]
@@ -359,6 +355,23 @@ def test_the_sample_agrees_with_the_plain_way(sampled, rng):
         assert drawn[row] == [int(match[row, i]) for i in expected] + [0] * unused
 
 
+# --- the draw of anchors
+
+
+@pytest.mark.parametrize("slots", [0, 8])
+def test_drawn_anchors_are_a_sample_of_the_matched(as_array, rng, slots):
+    for _ in range(3):
+        scene = random_scene(rng, 2, slots=slots)
+        scene = [as_array(part) for part in scene]
+        priorities = as_array(rng.random((2, 60)).astype("float32"))
+        drawn = draw_anchors(*scene, priorities, **ANCHOR_RULES, **QUOTA)
+        match, gt_indices = match_anchors(*scene, **ANCHOR_RULES)
+        indices, kinds = sample_matches(match, priorities, **QUOTA)
+        expected = [indices, kinds, take_values(gt_indices, indices)]
+        for result, other in zip(drawn, expected, strict=True):
+            np.testing.assert_array_equal(result, other)
+
+
 # --- symbolic tensors
 
 
@@ -375,17 +388,18 @@ def test_a_network_matches_and_draws_as_numpy_does(rng, slots):
         keras.Input((60,)),
     ]
     *symbols, draw = inputs
-    quota = {"count": 10, "positive_share": 0.5}
-    match, gt_indices = match_anchors(*symbols, **ANCHOR_RULES)
-    roi_match, _ = match_rois(*symbols, **ROI_RULES)
-    outputs = [match, gt_indices, roi_match, *sample_matches(match, draw, **quota)]
-    assert [tuple(o.shape) for o in outputs] == [(None, 60)] * 3 + [(None, 10)] * 2
+    outputs = everything_of(symbols, draw)
+    assert [tuple(o.shape) for o in outputs] == [(None, 60)] * 3 + [(None, 10)] * 3
     assert {o.dtype for o in outputs} == {"int32"}
 
     results = keras.Model(inputs, outputs)([*scene, priorities])
-    match, gt_indices = match_anchors(*scene, **ANCHOR_RULES)
-    roi_match, _ = match_rois(*scene, **ROI_RULES)
-    drawn = sample_matches(match, priorities, **quota)
-    expected = [match, gt_indices, roi_match, *drawn]
+    expected = everything_of(scene, priorities)
     for result, other in zip(results, expected, strict=True):
         np.testing.assert_array_equal(result, other)
+
+
+def everything_of(scene, priorities):
+    match, gt_indices = match_anchors(*scene, **ANCHOR_RULES)
+    roi_match, _ = match_rois(*scene, **ROI_RULES)
+    drawn = draw_anchors(*scene, priorities, **ANCHOR_RULES, **QUOTA)
+    return [match, gt_indices, roi_match, *drawn]

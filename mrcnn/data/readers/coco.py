@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mrcnn.data.annotation_files import PathLike, find_image, read_json
-from mrcnn.data.annotations import AnnotationDataset
-from mrcnn.data.image_files import read_image_shape
+from mrcnn.data.annotations import AnnotationDataset, stated_shape
+from mrcnn.data.image_files import image_shape_or_none
 from mrcnn.data.readers.outlines import rectangle
 
 
@@ -145,18 +145,18 @@ class CocoDataset(AnnotationDataset):
         path: Path,
         annotations: list[dict[str, Any]],
     ) -> None:
+        image_shape: tuple[int, int] | None
         if "height" in image and "width" in image:
-            height, width = int(image["height"]), int(image["width"])
+            image_shape = int(image["height"]), int(image["width"])
         else:
-            height, width = read_image_shape(path)
+            image_shape = image_shape_or_none(path)
         self.add_image(
             source,
             image["id"],
             str(path),
-            height=height,
-            width=width,
             annotations=annotations,
             url=image.get("coco_url") or "",
+            **stated_shape(image_shape),
         )
 
 

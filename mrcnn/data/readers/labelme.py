@@ -15,9 +15,9 @@ from mrcnn.data.annotation_files import PathLike, find_image, read_json
 from mrcnn.data.annotations import AnnotatedImage, AnnotationDataset, Outline
 from mrcnn.data.image_files import (
     fit_channels,
+    image_shape_or_none,
     picture_pixels,
     picture_shape,
-    read_image_shape,
     to_8_bits,
 )
 from mrcnn.data.readers.outlines import ellipse, rectangle
@@ -90,10 +90,10 @@ class LabelmeDataset(AnnotationDataset):
         name = content["imagePath"] or file.name
         path = find_image(name, [file.parent])
         if path is not None:
-            image_shape = read_image_shape(path)
+            image_shape = image_shape_or_none(path)
         elif content.get("imageData"):
             path = file
-            image_shape = picture_shape(_embedded_picture(content, file))
+            image_shape = _embedded_shape(content, file)
         else:
             return None
         try:
@@ -106,7 +106,7 @@ class LabelmeDataset(AnnotationDataset):
         return AnnotatedImage(file.stem, str(path), image_shape, outlines)
 
     def _outlines(
-        self, shapes: list[dict[str, Any]], image_shape: tuple[int, int]
+        self, shapes: list[dict[str, Any]], image_shape: tuple[int, int] | None
     ) -> list[Outline]:
         alone: list[Outline] = []
         groups: dict[tuple[str, Any], list[list[float]]] = defaultdict(list)
@@ -114,7 +114,8 @@ class LabelmeDataset(AnnotationDataset):
             # Files of the first versions have no shape type: all are polygons.
             kind, points = shape.get("shape_type") or "polygon", shape["points"]
             if kind == "mask":
-                rle = _mask_rle(shape, image_shape)
+                # Where the image cannot be read, its masks will not be asked for.
+                rle = _mask_rle(shape, image_shape) if image_shape else []
                 alone.append(Outline(shape["label"], rle))
                 continue
             outline = _outline(kind, points)
@@ -155,6 +156,14 @@ def _mask_rle(shape: dict[str, Any], image_shape: tuple[int, int]) -> dict[str, 
     height, width = image_shape
     mask = mask[max(-y, 0) : height - y, max(-x, 0) : width - x]
     return encode_local_rle(mask, (max(y, 0), max(x, 0)), image_shape)
+
+
+def _embedded_shape(content: dict[str, Any], path: PathLike) -> tuple[int, int] | None:
+    """None for a picture that cannot be read: loading it will say why."""
+    try:
+        return picture_shape(_embedded_picture(content, path))
+    except OSError:
+        return None
 
 
 def _embedded_picture(content: dict[str, Any], path: PathLike) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mrcnn.data.annotation_files import PathLike, find_image, read_json
 from mrcnn.data.annotations import AnnotatedImage, AnnotationDataset, Outline
-from mrcnn.data.image_files import read_image_shape
+from mrcnn.data.image_files import image_shape_or_none
 from mrcnn.data.readers.via_regions import Region, ViaImage, is_via, via_images
 
 
@@ -73,9 +73,8 @@ class ViaDataset(AnnotationDataset):
             if path is None:
                 self.left_out["images without a file"] += 1
                 continue
-            read.append(
-                AnnotatedImage(path.name, str(path), read_image_shape(path), outlines)
-            )
+            image_shape = image_shape_or_none(path)
+            read.append(AnnotatedImage(path.name, str(path), image_shape, outlines))
         _check_any(read, images, folder, self.left_out["images without a file"])
         self.add_annotated_images(source, read, class_names)
         self.report_left_out(os.fspath(annotation_path))

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from mrcnn.data.annotation_files import PathLike, check_folder, find_image, read_xml
 from mrcnn.data.annotations import AnnotatedImage, AnnotationDataset, Outline
-from mrcnn.data.image_files import read_image_shape
+from mrcnn.data.image_files import image_shape_or_none
 from mrcnn.data.readers.outlines import rectangle
 
 Difficult = Literal["keep", "skip", "crowd"]
@@ -97,7 +97,7 @@ class VocDataset(AnnotationDataset):
                 continue
             is_crowd = is_difficult and difficult == "crowd"
             outlines.append(_outline(element, file, is_crowd))
-        return AnnotatedImage(file.stem, str(path), read_image_shape(path), outlines)
+        return AnnotatedImage(file.stem, str(path), image_shape_or_none(path), outlines)
 
 
 def is_voc(root: Element) -> bool:

@@ -145,8 +145,9 @@ def test_the_copy_inside_stands_in_for_a_missing_image(write, rng):
 
 def test_a_damaged_copy_is_named(write):
     folder = write("a", [], image=False, data=base64.b64encode(b"no image").decode())
+    dataset = LabelmeDataset.from_path(folder)
     with pytest.raises(OSError, match=r"a\.json.*'a\.png' beside it"):
-        LabelmeDataset.from_path(folder)
+        dataset.load_image(0)
 
 
 def test_missing_images_and_other_files_are_counted(write):

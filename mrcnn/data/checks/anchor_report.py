@@ -11,7 +11,7 @@ import numpy as np
 from mrcnn.config import Config
 from mrcnn.geometry.anchor_fit import AnchorGrid, AnchorShapes, best_anchor_ious
 from mrcnn.geometry.anchor_search import propose_anchors
-from mrcnn.geometry.anchors import feature_map_shapes
+from mrcnn.geometry.anchors import backbone_map_shapes, level_strides
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.conventions import CONVENTIONS
 
@@ -135,19 +135,20 @@ def report_anchors(boxes: Array, image_shapes: Array, config: Config) -> AnchorR
 def anchor_grid(config: Config, image_shapes: np.ndarray) -> AnchorGrid:
     """Where the anchors of molded images stand. [N, 2] -> one grid for each"""
     distinct, rows = np.unique(image_shapes, axis=0, return_inverse=True)
-    if callable(config.BACKBONE) and config.COMPUTE_BACKBONE_SHAPE is not None:
-        maps = [config.COMPUTE_BACKBONE_SHAPE(shape) for shape in distinct]
-    else:
-        maps = [
-            feature_map_shapes(shape, config.BACKBONE_STRIDES) for shape in distinct
-        ]
-    num_levels = len(config.BACKBONE_STRIDES)
-    feature_shapes = np.asarray(maps, "int64").reshape(-1, num_levels, 2)
+    strides = config.BACKBONE_STRIDES
+    backbone = config.BACKBONE, config.COMPUTE_BACKBONE_SHAPE
+    maps = [backbone_map_shapes(shape, strides, *backbone) for shape in distinct]
+    feature_shapes = np.asarray(maps, "int64").reshape(-1, len(strides), 2)
+    steps = [
+        level_strides(*pair) for pair in zip(distinct, feature_shapes, strict=True)
+    ]
+    steps = np.reshape(steps, feature_shapes.shape)[rows.reshape(-1)]
     return AnchorGrid(
         feature_shapes[rows.reshape(-1)],
-        config.BACKBONE_STRIDES,
+        strides,
         config.RPN_ANCHOR_STRIDE,
         CONVENTIONS[config.GEOMETRY or "aligned"].round_anchors,
+        steps if config.ANCHOR_STRIDES_FROM_MAPS else None,
     )
 
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from mrcnn.data.checks.instances import load_checked_instances, same_instances
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.instance_checks import load_checked_instances, same_instances
 from mrcnn.geometry.masks import pairwise_mask_iou
-from tests.data.broken_copies import SmallConfig
+from tests.data.checks.broken_copies import SmallConfig
 
 
 class OneImage(Dataset):

@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 
 from mrcnn.config import Config
-from mrcnn.data.checking import check_dataset, default_config
-from mrcnn.data.damage import KINDS
+from mrcnn.data.checks.checking import check_dataset, default_config
+from mrcnn.data.checks.damage import KINDS
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.open_dataset import open_dataset
 from mrcnn.data.shapes import ShapesDataset
-from tests.data.broken_copies import (
+from tests.data.checks.broken_copies import (
     DAMAGES,
     NUM_IMAGES,
     SmallConfig,
@@ -158,7 +158,7 @@ def test_two_images_of_one_id_are_reported():
 
 
 def test_huge_images_are_reported(monkeypatch):
-    monkeypatch.setattr("mrcnn.data.image_checks.HUGE_PIXELS", 64 * 64 - 1)
+    monkeypatch.setattr("mrcnn.data.checks.images.HUGE_PIXELS", 64 * 64 - 1)
     assert kinds_of(Handmade().check(SmallConfig())) == {"huge image"}
 
 

@@ -1,4 +1,4 @@
-from mrcnn.data.damage import KINDS, SEVERITIES, Finding, numbered
+from mrcnn.data.checks.damage import KINDS, SEVERITIES, Finding, numbered
 
 
 def test_every_kind_says_how_bad_it_is_and_what_to_do():

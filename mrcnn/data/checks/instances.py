@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.data.damage import Finding, numbered
+from mrcnn.data.checks.damage import Finding, numbered
+from mrcnn.data.checks.images import first_sentence
+from mrcnn.data.checks.outlines import Problem, outline_problems
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.image_checks import first_sentence
 from mrcnn.data.mask_checks import checked_masks
-from mrcnn.data.outline_checks import Problem, outline_problems
 from mrcnn.geometry.boxes import pairwise_intersection
 from mrcnn.geometry.masks import mask_bounds, pairwise_mask_iou
 

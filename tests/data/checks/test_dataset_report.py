@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from mrcnn.data.damage import Finding
-from mrcnn.data.dataset_report import SHOWN_EXAMPLES, sort_findings
-from tests.data.broken_copies import (
+from mrcnn.data.checks.damage import Finding
+from mrcnn.data.checks.dataset_report import SHOWN_EXAMPLES, sort_findings
+from tests.data.checks.broken_copies import (
     NUM_IMAGES,
     SmallConfig,
     open_coco,

@@ -3,9 +3,9 @@ import re
 import numpy as np
 import pytest
 
+from mrcnn.data.checks.images import first_sentence, load_checked_image, real_path
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.image_checks import first_sentence, load_checked_image, real_path
-from tests.data.broken_copies import SmallConfig
+from tests.data.checks.broken_copies import SmallConfig
 
 
 class OneImage(Dataset):

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.data.anchor_report import AnchorReport
-from mrcnn.data.damage import KINDS, SEVERITIES, Finding, Severity, numbered
+from mrcnn.data.checks.anchor_report import AnchorReport
+from mrcnn.data.checks.damage import KINDS, SEVERITIES, Finding, Severity, numbered
 
 # Examples of a kind of finding, and classes, that the printed report shows.
 SHOWN_EXAMPLES = 3

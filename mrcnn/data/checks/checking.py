@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.data.anchor_report import report_anchors
-from mrcnn.data.class_checks import check_classes, check_left_out, check_sources
-from mrcnn.data.damage import Finding, numbered
+from mrcnn.data.checks.anchor_report import report_anchors
+from mrcnn.data.checks.classes import check_classes, check_left_out, check_sources
+from mrcnn.data.checks.damage import Finding, numbered
+from mrcnn.data.checks.dataset_report import DatasetReport, sort_findings
+from mrcnn.data.checks.images import load_checked_image, real_path
+from mrcnn.data.checks.instances import load_checked_instances
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.dataset_report import DatasetReport, sort_findings
-from mrcnn.data.image_checks import load_checked_image, real_path
-from mrcnn.data.instance_checks import load_checked_instances
 from mrcnn.geometry.mini_masks import mini_masks_resized
 from mrcnn.geometry.resizing import plan_resize
 

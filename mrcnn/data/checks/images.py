@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.data.damage import Finding
+from mrcnn.data.checks.damage import Finding
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.image_files import fit_channels
 

@@ -1,6 +1,6 @@
 from mrcnn.config import Config
 from mrcnn.data.annotations import AnnotationDataset
-from mrcnn.data.class_checks import check_classes, check_left_out, check_sources
+from mrcnn.data.checks.classes import check_classes, check_left_out, check_sources
 from mrcnn.data.dataset import Dataset
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from mrcnn.data.outline_checks import outline_problems
+from mrcnn.data.checks.outlines import outline_problems
 from mrcnn.data.readers.outlines import rectangle
 
 

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from mrcnn.config import Config
-from mrcnn.data.anchor_report import anchor_grid, report_anchors
-from mrcnn.data.checking import default_config
+from mrcnn.data.checks.anchor_report import anchor_grid, report_anchors
+from mrcnn.data.checks.checking import default_config
 from mrcnn.data.open_dataset import open_dataset
 from mrcnn.data.shapes import ShapesDataset
-from mrcnn.geometry.anchors import feature_map_shapes, pyramid_anchors
 from mrcnn.geometry.boxes import pairwise_iou
-from mrcnn.geometry.conventions import CONVENTIONS
 from mrcnn.geometry.masks import mask_bounds
 from mrcnn.geometry.resizing import plan_resize, resize_masks
+from mrcnn.network_anchors import pixel_anchors_for_image
 
 
 class SmallConfig(Config):
@@ -24,14 +23,7 @@ class SmallConfig(Config):
 
 def all_anchors(config, image_shape):
     """As the network has them. -> [A, 4]"""
-    return pyramid_anchors(
-        config.RPN_ANCHOR_SCALES,
-        config.RPN_ANCHOR_RATIOS,
-        feature_map_shapes(image_shape, config.BACKBONE_STRIDES),
-        config.BACKBONE_STRIDES,
-        config.RPN_ANCHOR_STRIDE,
-        round_anchors=CONVENTIONS[config.GEOMETRY or "aligned"].round_anchors,
-    )
+    return pixel_anchors_for_image(config, image_shape, config.GEOMETRY or "aligned")
 
 
 def brute_force(boxes, anchors):
@@ -55,6 +47,20 @@ def test_on_generated_shapes_recall_is_the_brute_force_count(geometry):
         assert report.anchors.recall(threshold) == pytest.approx(expected)
     assert 0.1 < (best >= 0.7).mean() < 0.9
     np.testing.assert_allclose(report.anchors.best_ious, best, atol=1e-12)
+
+
+def test_strides_that_follow_rounded_maps_are_looked_at(rng):
+    config = SmallConfig()
+    config.ANCHOR_STRIDES_FROM_MAPS = True
+    corner = rng.uniform(0, 50, (40, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(8, 50, (40, 2))], axis=-1)
+    # 8 does not divide 100: the second map has 13 cells, 7 pixels apart.
+    report = report_anchors(boxes, [[100, 100]] * 40, config)
+    expected = brute_force(boxes, all_anchors(config, (100, 100)))
+    np.testing.assert_allclose(report.best_ious, expected, atol=1e-12)
+    config.ANCHOR_STRIDES_FROM_MAPS = False
+    others = brute_force(boxes, all_anchors(config, (100, 100)))
+    assert abs(others - expected).max() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -140,3 +146,15 @@ def test_a_backbone_of_the_users_own_says_where_anchors_stand():
     assert (grid.feature_shapes == 3).all()
     grid = anchor_grid(SmallConfig(), np.array([[256, 256], [128, 192]]))
     assert grid.feature_shapes[:, 0].tolist() == [[64, 64], [32, 48]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["balloon_native/train", "nucleus/instances_val.json"])
+def test_on_all_of_a_real_set_recall_is_the_brute_force_count(data_folder, name):
+    dataset = open_dataset(data_folder / name)
+    report = dataset.check()
+    anchors = all_anchors(default_config(dataset), (1024, 1024))
+    best = brute_force(report.boxes, anchors)
+    for threshold in (0.5, 0.7):
+        assert report.anchors.recall(threshold) == (best >= threshold).mean()
+    assert len(best) > 180

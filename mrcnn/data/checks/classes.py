@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from mrcnn.config import Config
 from mrcnn.data.annotations import AnnotationDataset
+from mrcnn.data.checks.damage import Finding, numbered
 from mrcnn.data.combined import CombinedDataset
-from mrcnn.data.damage import Finding, numbered
 from mrcnn.data.dataset import Dataset
 
 _BACKGROUND_NAMES = ("bg", "background", "_background_", "__background__")
