@@ -6,7 +6,8 @@ Shapes: B images, A anchors.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,9 +15,12 @@ import keras
 import numpy as np
 
 from mrcnn.config import Config
+from mrcnn.data.augmentation import Compose
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import Loader
 from mrcnn.data.transforms import HorizontalFlip
+from mrcnn.detection_options import finder
+from mrcnn.drawing.panels import truth_beside_detections
 from mrcnn.evaluation.summary import Evaluation
 from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
 from mrcnn.network_cache import NetworkCache
@@ -49,6 +53,7 @@ def run_session(
     workers: int = 1,
     evaluate: Callable[[Dataset], Evaluation],
     evaluate_every: int = 0,
+    pictures: int = 4,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     **options: Any,
 ) -> keras.callbacks.History:
@@ -64,6 +69,8 @@ def run_session(
         evaluate: gives the average precision of a dataset
         evaluate_every: epochs from one evaluation of `val_dataset` to the next, which
             is logged as val_AP, val_AP50, val_box_AP and val_box_AP50; 0 for none
+        pictures: images of `val_dataset` that TensorBoard shows after every epoch,
+            their ground truth beside what is detected; 0 for none
         callbacks: of the user
         options: the others of `training.train.train`
     """
@@ -82,7 +89,7 @@ def run_session(
             augmentation=chosen_augmentation(augmentation),
             no_augmentation_sources=tuple(no_augmentation_sources or ()),
             seed=config.SEED,
-            steps_per_epoch=config.STEPS_PER_EPOCH * config.ACCUMULATE_STEPS,
+            steps_per_epoch=math.ceil(config.STEPS_PER_EPOCH) * config.ACCUMULATE_STEPS,
             shard=shard,
             workers=workers,
         )
@@ -106,7 +113,11 @@ def run_session(
     watchers = list(callbacks)
     if val_dataset is not None and evaluate_every:
         scores = partial(_scores, evaluate, val_dataset)
-        watchers.append(DetectionCallback(scores, every=evaluate_every))
+        # First, so that callbacks of the user can go by its numbers.
+        watchers.insert(0, DetectionCallback(scores, every=evaluate_every))
+    draw = None
+    if val_dataset is not None and pictures:
+        draw = partial(_draw_panels, session, val_dataset, pictures)
     with cache.training():
         return train(
             cache.model(config, geometry, class_names),
@@ -117,6 +128,7 @@ def run_session(
             validation_batches=val_batches if val_dataset is not None else None,
             complete=with_anchors,
             callbacks=watchers,
+            draw=draw,
             **options,
         )
 
@@ -125,6 +137,8 @@ def chosen_augmentation(augmentation: Any) -> Any:
     """What to augment with: None stands for mirrored images, False for nothing."""
     if augmentation is None:
         return HorizontalFlip()
+    if isinstance(augmentation, list | tuple):
+        return Compose(*augmentation)
     return augmentation or None
 
 
@@ -136,3 +150,30 @@ def _scores(
     names = ("AP", "AP50")
     boxes = {f"box_{name}": scores.boxes[name] for name in names}
     return boxes | {name: scores.masks[name] for name in names if scores.masks}
+
+
+def _draw_panels(
+    session: Session, dataset: Dataset, count: int
+) -> dict[str, np.ndarray]:
+    """Ground truth beside detections of so many images, the same each time.
+
+    -> uint8 [H, W, 3] by name
+    """
+    find = finder(*session[:4])
+    panels = {}
+    for image_id in spread_out(dataset.image_ids, count):
+        image = dataset.load_image(image_id)
+        masks, class_ids = dataset.load_mask(image_id)
+        panels[f"validation/image {image_id}"] = truth_beside_detections(
+            image,
+            {"masks": masks, "class_ids": class_ids},
+            find([image], batch_size=1)[0],
+            class_names=dataset.class_names,
+        )
+    return panels
+
+
+def spread_out(image_ids: Sequence[int] | np.ndarray, count: int) -> list[int]:
+    """So many of the image ids, or all, from the first to the last."""
+    count = min(count, len(image_ids))
+    return [int(image_ids[index * len(image_ids) // count]) for index in range(count)]

@@ -1,5 +1,7 @@
 """The object trains, goes on, evaluates and detects."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ import pytest
 from mrcnn.data.shapes import ShapesDataset
 from mrcnn.data.transforms import HorizontalFlip, VerticalFlip
 from mrcnn.mask_rcnn import MaskRCNN
-from mrcnn.training_session import chosen_augmentation
+from mrcnn.training_session import chosen_augmentation, spread_out
 from tests.small_configs import TinyConfig
+from tests.training.event_files import pictures_in
 
 
 class LearningConfig(TinyConfig):
@@ -26,11 +29,19 @@ def shapes(count, seed):
     return dataset
 
 
+class Seen(keras.callbacks.Callback):
+    """Keeps what an epoch ends with."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs = dict(logs)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     keras.utils.set_random_seed(1)
     model = MaskRCNN("training", LearningConfig(), tmp_path_factory.mktemp("logs"))
     before = {w.path: w.numpy() for w in model.keras_model.weights}
+    seen = Seen()
     model.train(
         shapes(4, 1),
         shapes(3, 2),
@@ -38,9 +49,10 @@ def trained(tmp_path_factory):
         epochs=1,
         layers="heads",
         evaluate_every=1,
+        custom_callbacks=[seen],
         verbose=0,
     )
-    return model, before
+    return model, before, seen
 
 
 def test_history_has_every_loss_of_both_sets_and_the_precision(trained):
@@ -53,8 +65,33 @@ def test_history_has_every_loss_of_both_sets_and_the_precision(trained):
     assert {"val_AP", "val_AP50", "val_box_AP"} <= set(history)
 
 
+def test_callbacks_of_the_user_can_go_by_the_precision(trained):
+    assert {"val_AP", "val_box_AP", "val_loss"} <= trained[2].logs.keys()
+
+
+def test_tensorboard_shows_truth_beside_detections_of_the_validation_set(trained):
+    model = trained[0]
+    panels = pictures_in(Path(model.find_last()).parent)
+    assert panels.keys() == {f"validation/image {index}" for index in range(3)}
+    truth = shapes(3, 2)
+    for index in range(3):
+        ((step, panel),) = panels[f"validation/image {index}"]
+        assert step == 1
+        assert panel.shape == (64, 64 + 8 + 64, 3)
+        # The left half is the image but for the objects.
+        image = truth.load_image(index).astype(int)
+        is_object = truth.load_mask(index)[0].any(axis=-1)
+        changed = np.abs(panel[:, :64] - image).max(axis=-1) > 40
+        assert changed[is_object].mean() > changed[~is_object].mean()
+
+
+def test_the_images_to_show_are_spread_over_the_set():
+    assert spread_out([3, 5, 7, 9, 11, 13, 15, 17], 4) == [3, 7, 11, 15]
+    assert spread_out([3, 5], 4) == [3, 5]
+
+
 def test_the_heads_learn_and_the_backbone_rests(trained):
-    model, before = trained
+    model, before, _ = trained
     changed = {
         weight.path.split("/")[0]
         for weight in model.keras_model.weights
@@ -66,7 +103,7 @@ def test_the_heads_learn_and_the_backbone_rests(trained):
 
 
 def test_the_checkpoint_is_found_and_says_what_it_is(trained):
-    model, _ = trained
+    model = trained[0]
     assert model.epoch == 1
     assert model.find_last().endswith("mask_rcnn_tiny_0001.h5")
     again = MaskRCNN("training", LearningConfig(), model.model_dir)
@@ -77,15 +114,19 @@ def test_the_checkpoint_is_found_and_says_what_it_is(trained):
 
 
 def test_training_goes_on_with_other_layers_and_epochs_are_counted_in_all(trained):
-    model, _ = trained
-    model.train(shapes(4, 1), epochs=2, layers="all", verbose=0)
+    model = trained[0]
+    panels = pictures_in(Path(model.log_dir))
+    options = {"layers": "all", "pictures": 0, "verbose": 0}
+    model.train(shapes(4, 1), shapes(3, 2), epochs=2, **options)
     assert model.epoch == 2
+    assert len(pictures_in(Path(model.log_dir))) == len(panels)
+    assert all(len(steps) == 1 for steps in pictures_in(Path(model.log_dir)).values())
     assert len(model.keras_model.history.epoch) == 1
     assert model.find_last().endswith("mask_rcnn_tiny_0002.h5")
 
 
 def test_the_same_object_detects_and_evaluates(trained):
-    model, _ = trained
+    model = trained[0]
     dataset = shapes(3, 2)
     results = model.detect([dataset.load_image(0)])
     assert results[0].class_names == ("BG", "square", "circle", "triangle")
@@ -99,5 +140,14 @@ def test_the_same_object_detects_and_evaluates(trained):
 def test_mirrored_images_are_the_default_and_can_be_left_out():
     assert isinstance(chosen_augmentation(None), HorizontalFlip)
     assert chosen_augmentation(False) is None
-    own = [VerticalFlip()]
+    own = VerticalFlip()
     assert chosen_augmentation(own) is own
+
+
+def test_a_list_of_augmentations_is_applied_in_order(rng):
+    image = np.arange(12, dtype="uint8").reshape(2, 2, 3)
+    masks = image[..., :1] > 5
+    both = chosen_augmentation([VerticalFlip(1), HorizontalFlip(1)])
+    turned, turned_masks = both(image, masks, rng)
+    np.testing.assert_array_equal(turned, image[::-1, ::-1])
+    np.testing.assert_array_equal(turned_masks, masks[::-1, ::-1])

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.data.anchor_report import THRESHOLDS
-from mrcnn.data.damage import KINDS, numbered
+from mrcnn.data.checks.anchor_report import THRESHOLDS
+from mrcnn.data.checks.damage import KINDS, numbered
+from mrcnn.data.checks.dataset_report import DatasetReport
+from mrcnn.data.checks.images import load_checked_image
+from mrcnn.data.checks.instances import load_checked_instances
 from mrcnn.data.dataset import Dataset
-from mrcnn.data.dataset_report import DatasetReport
-from mrcnn.data.image_checks import load_checked_image
-from mrcnn.data.instance_checks import load_checked_instances
 from mrcnn.drawing.charts import (
     Axes,
     Figure,

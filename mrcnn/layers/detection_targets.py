@@ -181,3 +181,38 @@ class PositiveRows(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "max_positives": self.max_positives}
+
+
+@keras.saving.register_keras_serializable(package="mrcnn")
+class PositivesOfBatch(keras.layers.Layer):
+    """Packs the positives of all images, each as if it were alone in an image.
+
+    What is computed of the batch as a whole, such as the statistics of a BatchNorm
+    that trains, then sees nothing else. Where there is no positive, one row stays.
+
+    Inputs:
+        match: [B, P]
+        rows: any number of [B, P, ...]
+
+    Output:
+        match and rows, all [K, 1, ...], in their order; K positives
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **{"dtype": "float32", **kwargs})
+        self.supports_jit = False  # The output's shape depends on the data.
+
+    def call(self, inputs: Sequence[Array]) -> tuple:
+        is_positive = ops.reshape(ops.equal(inputs[0], POSITIVE), (-1,))  # [B * P]
+        is_positive = ops.cast(is_positive, "int32")
+        order = ops.argsort(1 - is_positive)
+        chosen = order[: ops.maximum(ops.sum(is_positive), 1)]  # [K]
+        return tuple(
+            ops.take(ops.reshape(rows, (-1, 1, *ops.shape(rows)[2:])), chosen, axis=0)
+            for rows in inputs
+        )
+
+    def compute_output_spec(self, inputs: Sequence[Array]) -> tuple:
+        return tuple(
+            keras.KerasTensor((None, 1, *rows.shape[2:]), rows.dtype) for rows in inputs
+        )

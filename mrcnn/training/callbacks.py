@@ -3,7 +3,7 @@
 Detections, average precision and pictures come from other rooms; they are handed in as
 functions.
 
-Shapes: N pictures of H x W.
+Shapes: H W a picture.
 """
 
 import logging
@@ -18,23 +18,31 @@ import tensorflow as tf
 logger = logging.getLogger("mrcnn")
 
 Metrics = Mapping[str, float]
+Draw = Callable[[], Mapping[str, np.ndarray]]
 
 # TensorBoard's numbers of what its dashboards show.
 DATA_CLASSES = {"scalars": 1, "images": 3}
 
 
-class TensorBoardScalars(keras.callbacks.Callback):
-    """Writes every number that an epoch ends with, and losses on the way.
+class TensorBoardLog(keras.callbacks.Callback):
+    """Writes every number that an epoch ends with, losses on the way, and pictures.
+
+    All goes into one file: TensorBoard follows the newest of a folder alone.
 
     Args:
         log_dir: folder of the run
         every: steps from one point of the losses on the way to the next
+        draw: called after every epoch; uint8 [H, W, 3] pictures by name. They are an
+            extra: a failure is logged and ends them, not the training
     """
 
-    def __init__(self, log_dir: str | os.PathLike, every: int = 20) -> None:
+    def __init__(
+        self, log_dir: str | os.PathLike, every: int = 20, draw: Draw | None = None
+    ) -> None:
         super().__init__()
         self.log_dir = os.fspath(log_dir)
         self.every = every
+        self.draw = draw
         self._writer: Any = None
         self._steps_before = 0
 
@@ -52,8 +60,11 @@ class TensorBoardScalars(keras.callbacks.Callback):
             self._write(logs, "batch_", self._steps_before + batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Metrics | None = None) -> None:
-        """Writes the epoch's numbers."""
+        """Writes the epoch's numbers and pictures."""
         self._write(logs, "", epoch + 1)
+        with self._writer.as_default():
+            for name, picture in self._pictures().items():
+                _write_picture(name, picture, epoch + 1)
         self._writer.flush()
 
     def on_train_end(self, logs: Metrics | None = None) -> None:
@@ -65,6 +76,16 @@ class TensorBoardScalars(keras.callbacks.Callback):
             for name, value in (logs or {}).items():
                 _write_tensor(prefix + name, tf.constant(float(value)), step, "scalars")
 
+    def _pictures(self) -> Mapping[str, np.ndarray]:
+        if self.draw is None:
+            return {}
+        try:
+            return self.draw()
+        except Exception as error:
+            logger.warning("No more pictures for TensorBoard: %r", error)
+            self.draw = None
+            return {}
+
 
 class DetectionCallback(keras.callbacks.Callback):
     """Detects in the validation set every few epochs and logs how well.
@@ -75,33 +96,22 @@ class DetectionCallback(keras.callbacks.Callback):
     Args:
         evaluate: called without arguments; numbers by name, such as {"AP": 0.4},
             which are logged as "val_AP"
-        every: epochs from one evaluation to the next; the last epoch has one too
-        draw: called without arguments; uint8 [N, H, W, 3] pictures for TensorBoard
-        log_dir: folder of the run, for the pictures
+        every: epochs from one evaluation to the next; the last epoch has one too,
+            and so has one in which training is stopped
     """
 
-    def __init__(
-        self,
-        evaluate: Callable[[], Metrics],
-        *,
-        every: int = 1,
-        draw: Callable[[], np.ndarray] | None = None,
-        log_dir: str | os.PathLike | None = None,
-    ) -> None:
+    def __init__(self, evaluate: Callable[[], Metrics], *, every: int = 1) -> None:
         super().__init__()
-        if draw is not None and log_dir is None:
-            raise ValueError("Pictures need a log_dir to be written to.")
         if every < 1:
             raise ValueError(f"every is {every}: give a whole number from 1 up.")
         self.evaluate = evaluate
         self.every = every
-        self.draw = draw
-        self.log_dir = None if log_dir is None else os.fspath(log_dir)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates where it is time to."""
         done = epoch + 1
-        if done % self.every and done != self.params["epochs"]:
+        is_last = done == self.params["epochs"] or self.model.stop_training
+        if done % self.every and not is_last:
             return
         numbers = {f"val_{name}": float(one) for name, one in self.evaluate().items()}
         if logs is not None:
@@ -111,11 +121,6 @@ class DetectionCallback(keras.callbacks.Callback):
             done,
             ", ".join(f"{name} {value:.4f}" for name, value in numbers.items()),
         )
-        if self.draw is not None:
-            writer = tf.summary.create_file_writer(self.log_dir)
-            with writer.as_default():
-                _write_pictures("detections", self.draw(), done)
-            writer.close()
 
 
 class WeightsCheckpoint(keras.callbacks.ModelCheckpoint):
@@ -130,12 +135,13 @@ class WeightsCheckpoint(keras.callbacks.ModelCheckpoint):
         self.save_weights_only = True
 
 
-def _write_pictures(tag: str, pictures: np.ndarray, step: int) -> None:
-    """uint8 [N, H, W, 3]"""
-    height, width = pictures.shape[1:3]
-    encoded = [tf.io.encode_png(picture) for picture in pictures]
+def _write_picture(tag: str, picture: np.ndarray, step: int) -> None:
+    """uint8 [H, W, 3]"""
+    # A tenth of what PNG takes, as there is one of every epoch.
+    encoded = tf.io.encode_jpeg(picture, quality=90, chroma_downsampling=False)
+    height, width = picture.shape[:2]
     sides = [tf.constant(str(side).encode()) for side in (width, height)]
-    _write_tensor(tag, tf.stack([*sides, *encoded]), step, "images")
+    _write_tensor(tag, tf.stack([*sides, encoded]), step, "images")
 
 
 def _write_tensor(tag: str, tensor: tf.Tensor, step: int, dashboard: str) -> None:

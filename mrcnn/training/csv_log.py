@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from mrcnn.atomic_file import replaced_file
+
 FILE_NAME = "training_log.csv"
 EPOCH = "epoch"
 
@@ -36,12 +38,13 @@ class CsvLog(keras.callbacks.Callback):
         self._rows.append({EPOCH: str(epoch + 1), **numbers})
         # Some numbers come every few epochs only, so columns may be added.
         names = list(dict.fromkeys(name for row in self._rows for name in row))
-        unfinished = self.path.with_suffix(".tmp")
-        with open(unfinished, "w", encoding="utf-8", newline="") as file:
+        with (
+            replaced_file(self.path) as unfinished,
+            open(unfinished, "w", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(self._rows)
-        unfinished.replace(self.path)
 
 
 def read_log(log_dir: str | os.PathLike) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import datetime
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _TIMESTAMP = "%Y%m%dT%H%M"
 EPOCH_FIELD = "*epoch*"
@@ -39,6 +39,14 @@ class RunDir(NamedTuple):
     def interrupted(self, epoch: int) -> str:
         """Path of the checkpoint amid the epoch that comes after so many."""
         return self.checkpoint_path.replace(EPOCH_FIELD, f"{epoch:04d}{_INTERRUPTED}")
+
+
+class CheckpointPath(str):
+    """A path whose item 1 is the path: old callers take it from (log_dir, path)."""
+
+    def __getitem__(self, key: Any) -> str:
+        is_old_index = isinstance(key, int) and key == 1
+        return str(self) if is_old_index else super().__getitem__(key)
 
 
 def new_run(
@@ -68,26 +76,33 @@ def continued_run(
     return _run(path.parent, name, epoch=int(epoch[1]))
 
 
-def find_last_checkpoint(model_dir: str | Path, name: str) -> str:
+def find_last_checkpoint(model_dir: str | Path, name: str | None = None) -> str:
     """Path of the newest checkpoint of the newest run that has any.
+
+    Args:
+        model_dir: folder of the runs
+        name: whose runs to look through; None for all of them
 
     Raises:
         FileNotFoundError: no run of this name holds a checkpoint.
     """
     folder = Path(model_dir)
-    prefix = name.lower()
-    runs = sorted(
-        path
+    prefix = "NAME" if name is None else name.lower()
+    start = ".*" if name is None else re.escape(prefix)
+    found = [
+        (re.fullmatch(start + r"(\d{8}T\d{4})", path.name), path)
         for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.is_dir() and re.fullmatch(re.escape(prefix) + r"\d{8}T\d{4}", path.name)
-    )
+        if path.is_dir()
+    ]
+    runs = [path for _, path in sorted((one[1], path) for one, path in found if one)]
     for run in reversed(runs):
         checkpoints = _numbered(run)
         if checkpoints:
-            return checkpoints[-1][1]
+            return CheckpointPath(checkpoints[-1][1])
     looked_at = f"{len(runs)} empty run folders" if runs else "no run folder"
     raise FileNotFoundError(
-        f"No checkpoint of {name!r} in {folder}: found {looked_at} named "
+        f"No checkpoint{'' if name is None else f' of {name!r}'} in {folder}: found "
+        f"{looked_at} named "
         f"'{prefix}YYYYMMDDTHHMM'. Check model_dir and Config.NAME, or give "
         "load_weights the path of a file."
     )

@@ -16,6 +16,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from mrcnn.atomic_file import replaced_file
+
 ENDING = ".state.npz"
 _TEXT = "progress"
 _VERSION = 1
@@ -69,20 +71,13 @@ def save_state(
     Raises:
         OSError: where the folder is missing, read-only or full.
     """
-    path = Path(path)
     text = {**asdict(progress), "version": _VERSION, "checksum": checksum(weights)}
     arrays: dict[str, Any] = {_TEXT: np.array(json.dumps(text))}
     for number, variable in enumerate(variables):
         arrays[f"{number:05d}"] = np.asarray(keras.ops.convert_to_numpy(variable))
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(unfinished, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    size = sum(array.nbytes for array in arrays.values())
+    with replaced_file(path, size) as unfinished, open(unfinished, "wb") as file:
+        np.savez(file, **arrays)
 
 
 def load_state(

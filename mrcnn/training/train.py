@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mrcnn.config import Config
 from mrcnn.training.averaging import WeightAverage
-from mrcnn.training.callbacks import TensorBoardScalars
+from mrcnn.training.callbacks import Draw, TensorBoardLog
 from mrcnn.training.checkpoints import Checkpoints
 from mrcnn.training.csv_log import CsvLog
 from mrcnn.training.forward import Forward
@@ -56,6 +56,7 @@ def train(
     must_resume: bool = False,
     verbose: int | str = "auto",
     tensorboard: bool = True,
+    draw: Draw | None = None,
 ) -> keras.callbacks.History:
     """Trains some layers of a network until a number of epochs is done.
 
@@ -81,6 +82,7 @@ def train(
         must_resume: makes it an error where it does not fit
         verbose: 0 for silence, otherwise see `ProgressBar`
         tensorboard: whether to write event files
+        draw: makes pictures for these after every epoch, uint8 [H, W, 3] by name
 
     Returns:
         The history, which `keras_model.history` holds as well.
@@ -115,7 +117,7 @@ def train(
     checkpoints = _make_checkpoints(config, run, progress, step, keras_model)
     watchers: list[Any] = [*callbacks, history]
     if is_chief(strategy):
-        watchers += _callbacks_of_run(checkpoints, tensorboard)
+        watchers += _callbacks_of_run(checkpoints, tensorboard, draw)
         watchers += [ProgressBar(verbose)] if verbose else []
     loop = TrainingLoop(
         keras_model,
@@ -244,10 +246,13 @@ def _make_checkpoints(
     return checkpoints
 
 
-def _callbacks_of_run(checkpoints: Checkpoints, tensorboard: bool) -> list[Any]:
+def _callbacks_of_run(
+    checkpoints: Checkpoints, tensorboard: bool, draw: Draw | None
+) -> list[Any]:
     log_dir = checkpoints.run.log_dir
-    events = [TensorBoardScalars(log_dir)] if tensorboard else []
-    return [CsvLog(log_dir, checkpoints.progress.epoch), *events, checkpoints]
+    # Pictures come last, when all that matters is saved.
+    events = [TensorBoardLog(log_dir, draw=draw)] if tensorboard else []
+    return [CsvLog(log_dir, checkpoints.progress.epoch), checkpoints, *events]
 
 
 def _make_schedule(

@@ -15,7 +15,7 @@ from mrcnn.drawing.inspection import (
     sample_of,
     save_inspection_page,
 )
-from tests.data.broken_copies import SmallConfig
+from tests.data.checks.broken_copies import SmallConfig
 
 
 @pytest.fixture

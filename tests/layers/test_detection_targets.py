@@ -3,10 +3,15 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mrcnn.geometry.boxes import decode_boxes, pairwise_iou
 from mrcnn.geometry.matching import NEGATIVE, NEUTRAL, POSITIVE
-from mrcnn.layers.detection_targets import DetectionTargetLayer, PositiveRows
+from mrcnn.layers.detection_targets import (
+    DetectionTargetLayer,
+    PositiveRows,
+    PositivesOfBatch,
+)
 from tests.layer_contract import check_layer
 from tests.layers.test_rpn_targets import SIDE, STD, ground_truth, numbers, scene
 
@@ -247,3 +252,39 @@ def test_positive_rows_keep_the_other_axes_in_a_network():
     match, rows = PositiveRows(4)(symbols)
     assert match.shape == (None, None)
     assert rows.shape == (None, None, 4)
+
+
+@pytest.mark.parametrize("nums_positive", [(1, 3), (0, 2), (6, 6)])
+def test_the_positives_of_all_images_are_packed_in_their_order(nums_positive):
+    match, rows = drawn_rows(*nums_positive)
+    packed_match, packed = numbers(PositivesOfBatch()([match, rows]))
+    np.testing.assert_array_equal(packed_match, [[POSITIVE]] * sum(nums_positive))
+    np.testing.assert_array_equal(packed[:, 0], rows[match == POSITIVE])
+
+
+def test_without_positives_one_row_is_packed():
+    match, rows = numbers(PositivesOfBatch()(drawn_rows(0, 0)))
+    assert match.tolist() == [[NEGATIVE]]
+    assert rows.shape == (1, 1, 4)
+
+
+def test_packing_fits_any_network_and_compiles():
+    inputs = [keras.Input((None,), dtype="int32"), keras.Input((None, 4))]
+    model = keras.Model(
+        inputs, PositivesOfBatch.from_config({"name": "packed"})(inputs)
+    )
+    assert [tensor.shape for tensor in model.outputs] == [(None, 1), (None, 1, 4)]
+    match, rows = drawn_rows(2, 3)
+    packed_match, packed = model.predict_on_batch([match, rows])
+    assert packed_match.shape == (5, 1)
+    np.testing.assert_array_equal(packed[:, 0], rows[match == POSITIVE])
+
+
+def test_gradients_reach_the_rows_that_are_packed():
+    match, rows = drawn_rows(1, 2)
+    rows = tf.constant(rows)
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        total = tf.reduce_sum(PositivesOfBatch()([match, rows])[1])
+    gradient = tf.convert_to_tensor(tape.gradient(total, rows)).numpy()
+    np.testing.assert_array_equal(gradient.any(axis=-1), match == POSITIVE)

@@ -63,6 +63,14 @@ def test_the_last_checkpoint_skips_empty_runs_and_other_names(tmp_path):
     assert find_last_checkpoint(tmp_path, "shapes") == last
 
 
+def test_without_a_name_the_newest_run_of_all_counts(tmp_path):
+    touch(tmp_path / "zebras20260101T0000" / "mask_rcnn_zebras_0009.h5")
+    last = touch(tmp_path / "ants20260102T0000" / "mask_rcnn_ants_0001.h5")
+    assert find_last_checkpoint(tmp_path) == last
+    with pytest.raises(FileNotFoundError, match="No checkpoint in .*NAMEYYYY"):
+        find_last_checkpoint(tmp_path / "absent")
+
+
 def test_no_checkpoint_is_an_error_that_says_what_was_looked_for(tmp_path):
     (tmp_path / "shapes20260103T0000").mkdir()
     with pytest.raises(FileNotFoundError, match="1 empty run"):
@@ -90,3 +98,12 @@ def test_epochs_are_sorted_as_numbers_and_other_files_are_none(tmp_path):
     last = touch(Path(run.checkpoint(10000)))
     touch(Path(run.log_dir) / "mask_rcnn_shapes_final.h5")
     assert find_last_checkpoint(tmp_path, "shapes") == last
+
+
+def test_the_last_checkpoint_answers_to_the_index_of_old(tmp_path):
+    file = touch(tmp_path / "shapes20180101T0102" / "mask_rcnn_shapes_0002.h5")
+    last = find_last_checkpoint(tmp_path, "shapes")
+    assert last[1] == last == file
+    assert last[-3:] == ".h5"
+    assert last[0] == file[0]
+    assert Path(last) == Path(file)
