@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mrcnn.detection_options import detection_options
+from mrcnn.detection_options import detection_options, finder
+from mrcnn.inference.merging import merge_views
 from mrcnn.network_cache import NetworkCache
 from tests.small_configs import TinyConfig
 
@@ -33,3 +34,22 @@ def test_without_masks_there_are_no_patches(rng):
     detections, patches = arguments["predict"](image, metas)
     assert detections.shape == (1, 10, 6)
     assert patches is None
+
+
+def test_views_are_merged_and_one_view_is_not(rng):
+    config = TinyConfig()
+    cache = NetworkCache()
+    image = rng.integers(0, 256, (60, 80, 3), "uint8")
+    network = (cache, config, "aligned", ["BG", "a", "b"])
+    plain = finder(*network)([image])[0]
+    assert finder(*network, scales=(1,))([image])[0] == plain
+    mirrored = finder(*network)([image[:, ::-1]])[0].mirrored()
+    merged = finder(*network, flip=True)([image])[0]
+    expected = merge_views(
+        [plain, mirrored],
+        nms_threshold=config.DETECTION_NMS_THRESHOLD,
+        max_instances=config.DETECTION_MAX_INSTANCES,
+    )
+    assert len(merged) > 0
+    np.testing.assert_allclose(merged.boxes, expected.boxes)
+    np.testing.assert_array_equal(merged.masks, expected.masks)

@@ -133,6 +133,57 @@ def paste_patch(
     return weigh_pixels(patch, *weights) >= threshold, (int(y1), int(x1))
 
 
+def frame_patches(patches: Array, boxes: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Mask patches with a border of zeros, and the boxes of whole pixels to paste into.
+
+    What Detectron and torchvision do: a box grows as its patch does, loses the
+    fractions of its corners, and ends behind the pixel of its lower-right one.
+
+    Args:
+        patches: [N, S, T]
+        boxes: [N, 4]
+
+    Returns:
+        [N, S + 2, T + 2], and whole numbers [N, 4] for `paste_patch`
+    """
+    patches = np.asarray(patches)
+    boxes = check_mask_boxes(boxes, len(patches)).astype("float32")
+    framed = np.pad(patches, [(0, 0), (1, 1), (1, 1)])
+    growth = np.divide(framed.shape[1:], np.maximum(patches.shape[1:], 1))
+    half_sides = 0.5 * (boxes[:, 2:] - boxes[:, :2]) * growth.astype("float32")
+    center = 0.5 * (boxes[:, 2:] + boxes[:, :2])
+    corners = np.concatenate([center - half_sides, center + half_sides], axis=-1)
+    return framed, np.trunc(corners) + np.array([0, 0, 1, 1], "float32")
+
+
+def patches_in_box(patches: Array, boxes: Array, box: Array) -> np.ndarray:
+    """Mask patches as another box would cut them, on as many cells.
+
+    Args:
+        patches: [N, S, T]
+        boxes: [N, 4] where they lie
+        box: [4] to see them from
+
+    Returns:
+        [N, S, T] float32; zero where a patch does not reach. A box without area
+        sees nothing.
+    """
+    patches = np.asarray(patches)
+    boxes = check_mask_boxes(boxes, len(patches)).astype("float64")
+    box = np.asarray(box, "float64")
+    weights = []
+    for axis, side in enumerate(patches.shape[1:]):
+        low, extent = boxes[:, axis], boxes[:, axis + 2] - boxes[:, axis]
+        bins = np.divide(
+            side, extent, out=np.full(len(boxes), np.nan), where=extent > 0
+        )
+        positions = bin_centers(
+            (box[axis] - low) * bins, (box[axis + 2] - low) * bins, side
+        )
+        weights.append(hat_weights(positions, side))
+    return weigh_pixels(patches, *weights)
+
+
 def pairwise_mask_iou(masks: Array, references: Array) -> np.ndarray:
     """Intersection over union of every mask with every reference.
 

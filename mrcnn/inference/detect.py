@@ -70,6 +70,7 @@ def detect(
         unmold,
         convention=convention,
         mask_threshold=_threshold(mask_threshold, config),
+        paste_with_border=config.PASTE_WITH_BORDER,
         class_names=class_names,
     )
     results: dict[int, Instances] = {}
@@ -94,7 +95,7 @@ def detect(
         )
         results.update(zip(indices, instances, strict=True))
         if verbose and len(sources) > 1:
-            _show_progress(len(results), len(sources))
+            show_progress(len(results), len(sources))
     ordered = [results[index] for index in range(len(sources))]
     _warn_of_cap(ordered, config.DETECTION_MAX_INSTANCES)
     return ordered
@@ -133,6 +134,7 @@ def detect_molded(
         unmold,
         convention=convention,
         mask_threshold=_threshold(mask_threshold, config),
+        paste_with_border=config.PASTE_WITH_BORDER,
         class_names=class_names,
     )
     if not len(molded_images):
@@ -208,7 +210,8 @@ def _warn_of_cap(results: list[Instances], max_instances: int) -> None:
         )
 
 
-def _show_progress(done: int, total: int) -> None:
+def show_progress(done: int, total: int) -> None:
+    """A bar on stderr; its line ends with the last image."""
     end = "\n" if done == total else ""
     filled = 30 * done // total
     bar = "█" * filled + "·" * (30 - filled)

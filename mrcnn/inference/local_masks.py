@@ -46,6 +46,10 @@ class LocalMasks(Protocol):
         """The masks of some instances, in the order asked for."""
         ...
 
+    def mirrored(self, width: int) -> "LocalMasks":
+        """The masks in the image's mirror image, left and right exchanged."""
+        ...
+
 
 @dataclass(frozen=True)
 class PatchMasks:
@@ -79,6 +83,14 @@ class PatchMasks:
         """The masks of some instances, in the order asked for."""
         return replace(self, patches=self.patches[indices], boxes=self.boxes[indices])
 
+    def mirrored(self, width: int) -> "PatchMasks":
+        """The masks in the image's mirror image, left and right exchanged."""
+        return replace(
+            self,
+            patches=self.patches[..., ::-1],
+            boxes=mirror_boxes(self.boxes, width),
+        )
+
 
 @dataclass(frozen=True)
 class RleMasks:
@@ -107,6 +119,16 @@ class RleMasks:
     def take(self, indices: np.ndarray) -> "RleMasks":
         """The masks of some instances, in the order asked for."""
         return RleMasks(tuple(self.rles[index] for index in indices))
+
+    def mirrored(self, width: int) -> "RleMasks":
+        """The masks in the image's mirror image, left and right exchanged."""
+        return RleMasks(tuple(encode_rle(decode_rle(r)[:, ::-1]) for r in self.rles))
+
+
+def mirror_boxes(boxes: np.ndarray, width: int) -> np.ndarray:
+    """Boxes in the mirror image of an image. [N, 4] pixels -> [N, 4]"""
+    y1, x1, y2, x2 = np.moveaxis(boxes, -1, 0)
+    return np.stack([y1, width - x2, y2, width - x1], axis=-1)
 
 
 def paint_masks(masks: LocalMasks, image_shape: tuple[int, int]) -> np.ndarray:

@@ -16,7 +16,13 @@ import numpy as np
 from mrcnn.geometry.boxes import box_area
 from mrcnn.geometry.masks import mask_bounds
 from mrcnn.inference.class_names import ClassNames, ids_of, name_of
-from mrcnn.inference.local_masks import LocalMasks, RleMasks, outline, paint_masks
+from mrcnn.inference.local_masks import (
+    LocalMasks,
+    RleMasks,
+    mirror_boxes,
+    outline,
+    paint_masks,
+)
 from mrcnn.inference.result_files import coco_results, read_result, write_result
 
 _ROWS = ("boxes", "class_ids", "scores")
@@ -74,6 +80,7 @@ class Instances:
         self.class_names = None if class_names is None else tuple(class_names)
         self._masks = masks
         self._painted: weakref.ref[np.ndarray] | None = None
+        self._stored: dict[str, Any] = {}
         self._check_lengths()
 
     @classmethod
@@ -129,9 +136,18 @@ class Instances:
         return self._masks is not None
 
     @property
+    def local_masks(self) -> LocalMasks:
+        """All masks, each in as little memory as it needs. [N]"""
+        if self._masks is None:
+            raise KeyError(
+                "masks: these instances have none, they were detected with masks=False."
+            )
+        return self._masks
+
+    @property
     def masks(self) -> np.ndarray:
         """All masks at full size, bool [H, W, N]."""
-        masks = self._local_masks()
+        masks = self.local_masks
         # Loops over r["masks"][..., i] hold one slice at a time: as long as any slice
         # lives, so does the whole, and it need not be made again.
         painted = self._painted() if self._painted is not None else None
@@ -172,12 +188,12 @@ class Instances:
 
     def rle(self) -> list[dict[str, Any]]:
         """COCO's compressed run lengths of each mask, ready for JSON. [N]"""
-        masks = self._local_masks()
+        masks = self.local_masks
         return [masks.rle(index) for index in range(len(self))]
 
     def polygons(self) -> list[list[list[float]]]:
         """Each mask's outlines as COCO's flat lists x, y, x, y, … [N]"""
-        masks = self._local_masks()
+        masks = self.local_masks
         return [outline(masks.local(index)) for index in range(len(self))]
 
     def areas(self) -> np.ndarray:
@@ -231,9 +247,22 @@ class Instances:
             kept &= self.areas() >= min_area
         return self[kept]
 
+    def mirrored(self) -> "Instances":
+        """The instances of the mirror image, left and right exchanged."""
+        width = self.image_shape[1]
+        return Instances(
+            mirror_boxes(self.boxes, width),
+            self.class_ids,
+            self.scores,
+            self.image_shape,
+            masks=None if self._masks is None else self._masks.mirrored(width),
+            class_names=self.class_names,
+        )
+
     def keys(self) -> tuple[str, ...]:
         """The keys of matterport's dict, without "masks" where there are none."""
-        return _KEYS if self.has_masks else _KEYS[:-1]
+        keys = _KEYS if self.has_masks else _KEYS[:-1]
+        return tuple(dict.fromkeys([*keys, *self._stored]))
 
     def values(self) -> list[np.ndarray]:
         """The arrays of `keys`, in order."""
@@ -278,11 +307,20 @@ class Instances:
             class_names=self.class_names,
         )
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError(
-            "Instances do not change. Choose some of them with r[kept] or r.filter(), "
-            "or take a dict to change at will: dict(r)."
-        )
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Stores a value under a key, as in a dict; the instances do not change."""
+        if not isinstance(key, str):
+            raise TypeError(
+                "Instances do not change. Choose some with r[kept] or r.filter(). A "
+                "string stores a value under that key alone: r['scores'] = ..."
+            )
+        self._stored[key] = value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """One object, not a row of them: np.array([r, r]) has the shape [2]."""
+        array = np.empty((), object)
+        array[()] = self
+        return array
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Instances):
@@ -314,21 +352,17 @@ class Instances:
 
     def _array(self, key: str) -> np.ndarray:
         arrays = {
-            "rois": lambda: self.rois,
             "class_ids": lambda: self.class_ids,
             "scores": lambda: self.scores,
             "masks": lambda: self.masks,
         }
+        if key in self._stored:
+            return self._stored[key]
+        if key == "rois":  # kept, so that r["rois"] += 1 and the like are seen later
+            return self._stored.setdefault(key, self.rois)
         if key not in arrays:
             raise KeyError(f"{key!r}; instances have the keys {', '.join(self.keys())}")
         return arrays[key]()
-
-    def _local_masks(self) -> LocalMasks:
-        if self._masks is None:
-            raise KeyError(
-                "masks: these instances have none, they were detected with masks=False."
-            )
-        return self._masks
 
     def _check_lengths(self) -> None:
         lengths = {name: len(getattr(self, name)) for name in _ROWS}

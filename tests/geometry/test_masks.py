@@ -5,11 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrcnn.geometry.masks import (
+    frame_patches,
     mask_bounds,
     mask_through_box,
     pairwise_mask_iou,
     paste_masks,
     paste_patch,
+    patches_in_box,
 )
 from mrcnn.geometry.mini_masks import minimize_masks
 from mrcnn.geometry.sampling import hat_weights, weigh_pixels
@@ -230,6 +232,27 @@ def test_pasted_masks_are_matterports(golden_matterport):
     assert np.array_equal(masks, bits[: np.prod(shape)].reshape(shape))
 
 
+def test_a_patch_looks_the_same_from_its_own_box(rng):
+    patches = rng.random((2, 4, 6)).astype("float32")
+    boxes = np.array([[0, 0, 8, 6], [3, 1, 5, 9.5]])
+    seen = patches_in_box(patches[1:], boxes[1:], boxes[1])
+    np.testing.assert_allclose(seen, patches[1:], atol=1e-6)
+
+
+def test_a_box_shifted_by_a_cell_sees_the_patch_shifted():
+    patch = np.arange(1.0, 17).reshape(1, 4, 4)
+    seen = patches_in_box(patch, [[0, 0, 8, 8]], [2, 0, 10, 8])  # cells of 2 pixels
+    np.testing.assert_allclose(seen[0, :3], patch[0, 1:])
+    np.testing.assert_allclose(seen[0, 3], 0)
+
+
+def test_a_box_elsewhere_or_without_area_sees_nothing():
+    patch = np.ones((1, 4, 4))
+    assert not patches_in_box(patch, [[0, 0, 8, 8]], [20, 20, 28, 28]).any()
+    assert not patches_in_box(patch, [[4, 4, 4, 4]], [0, 0, 8, 8]).any()
+    assert patches_in_box(patch[:0], np.zeros((0, 4)), [0, 0, 8, 8]).shape == (0, 4, 4)
+
+
 def test_iou_counts_pixels():
     scene = rectangle_scene(
         (10, 10), [[0, 0, 8, 8], [1, 1, 8, 8], [9, 9, 10, 10]], [1] * 3
@@ -314,3 +337,27 @@ def test_any_box_pastes_inside_the_image(box, whole_pixel_paste, seed):
     assert part.dtype == bool
     assert 0 <= y <= 20 - part.shape[0]
     assert 0 <= x <= 30 - part.shape[1]
+
+
+def test_a_framed_patch_grows_with_its_box_into_whole_pixels():
+    patches = np.ones((1, 4, 2))
+    framed, boxes = frame_patches(patches, [[2.5, 3.75, 10.5, 9.75]])
+    assert framed.shape == (1, 6, 4)
+    np.testing.assert_array_equal(framed[0, 1:-1, 1:-1], patches[0])
+    assert framed.sum() == patches.sum()
+    # Half sides of 4 and 3 grow by 6 / 4 and 4 / 2 about the centre (6.5, 6.75).
+    low, high = [6.5 - 6, 6.75 - 6], [6.5 + 6, 6.75 + 6]
+    expected = [int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1]
+    np.testing.assert_array_equal(boxes, [expected])
+
+
+def test_corners_of_a_framed_box_are_cut_towards_zero():
+    _, boxes = frame_patches(np.ones((1, 2, 2)), [[-0.2, 0, 1, 1]])
+    # Half the height of 0.6 doubles about 0.4, half the width of 0.5 about 0.5.
+    np.testing.assert_array_equal(boxes, [[0, 0, 2, 2]])
+
+
+def test_no_patches_frame_to_none():
+    framed, boxes = frame_patches(np.zeros((0, 28, 28)), [])
+    assert framed.shape == (0, 30, 30)
+    assert boxes.shape == (0, 4)

@@ -3,7 +3,13 @@ import pytest
 
 from mrcnn.geometry.mask_coding import decode_rle, polygons_to_mask
 from mrcnn.geometry.masks import paste_masks
-from mrcnn.inference.local_masks import PatchMasks, RleMasks, outline, paint_masks
+from mrcnn.inference.local_masks import (
+    PatchMasks,
+    RleMasks,
+    mirror_boxes,
+    outline,
+    paint_masks,
+)
 
 SHAPE = (20, 30)
 BOXES = np.array([[2, 3, 12, 13], [0, 0, 20, 30], [10, 25, 20, 30]], "float32")
@@ -78,3 +84,21 @@ def test_the_outline_lies_at_the_masks_place(full_masks):
     polygons = outline(masks.local(2))
     np.testing.assert_array_equal(polygons_to_mask(polygons, SHAPE), full_masks[..., 2])
     assert outline(masks.local(1)) == []
+
+
+def test_mirrored_patches_are_painted_mirrored(patch_masks):
+    painted = paint_masks(patch_masks.mirrored(SHAPE[1]), SHAPE)
+    expected = paint_masks(patch_masks, SHAPE)[:, :, ::-1]
+    assert expected.any()
+    np.testing.assert_array_equal(painted, expected)
+
+
+def test_mirrored_run_lengths_are_painted_mirrored(full_masks):
+    masks = RleMasks.from_masks(full_masks)
+    painted = paint_masks(masks.mirrored(SHAPE[1]), SHAPE)
+    np.testing.assert_array_equal(painted, paint_masks(masks, SHAPE)[:, :, ::-1])
+
+
+def test_a_mirrored_box_keeps_its_distance_from_the_other_side():
+    mirrored = mirror_boxes(np.array([[2, 3, 12, 13]]), width=30)
+    assert mirrored.tolist() == [[2, 30 - 13, 12, 30 - 3]]

@@ -88,9 +88,31 @@ def test_without_masks_the_key_says_why():
             ask()
 
 
-def test_it_does_not_change(three):
-    with pytest.raises(TypeError, match=r"dict\(r\)"):
-        three["scores"] = []
+def test_what_is_stored_under_a_key_is_read_there_and_changes_no_instance(three):
+    kept = three["scores"] > three.scores.min()
+    for key in ("rois", "class_ids", "masks", "scores"):
+        three[key] = three[key][..., kept] if key == "masks" else three[key][kept]
+    three["file"] = "one.jpg"
+    assert [three[key].shape[-1] for key in ("masks", "scores")] == [2, 2]
+    assert three["rois"].shape == (2, 4)
+    assert [*three.keys()] == ["rois", "class_ids", "scores", "masks", "file"]
+    assert dict(three)["file"] == "one.jpg"
+    assert len(three) == len(three.scores) == 3
+    with pytest.raises(TypeError, match=r"r\.filter"):
+        three[0] = []
+
+
+def test_rois_changed_in_place_stay_changed(three):
+    before = three["rois"].copy()
+    three["rois"][:, ::2] += 10
+    np.testing.assert_array_equal(three["rois"] - before, [[10, 0, 10, 0]] * 3)
+    np.testing.assert_array_equal(three.rois, before)
+
+
+def test_in_arrays_it_is_one_object(three, empty):
+    array = np.array([three, empty, three])
+    assert array.shape == (3,)
+    assert array[0] is three
 
 
 # Full masks
@@ -343,3 +365,16 @@ def test_local_forms_take_far_less_memory_than_full_masks(rng):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20e6
+
+
+def test_twice_mirrored_is_as_before(three, masks):
+    mirrored = three.mirrored()
+    np.testing.assert_array_equal(mirrored.masks, masks[:, ::-1])
+    assert mirrored.rois[0].tolist() == [5, 60 - 30, 15, 60 - 10]
+    assert mirrored.mirrored() == three
+
+
+def test_instances_without_masks_mirror_their_boxes():
+    found = Instances([[1, 2, 3, 4]], [1], [0.5], (10, 20)).mirrored()
+    assert found.boxes.tolist() == [[1, 16, 3, 18]]
+    assert not found.has_masks
