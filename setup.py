@@ -24,6 +24,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     packages=find_packages(include=["mrcnn", "mrcnn.*"]),
+    package_data={"mrcnn.report": ["web/*"]},
     install_requires=(HERE / "requirements.txt").read_text().split(),
     entry_points={"console_scripts": ["mrcnn = mrcnn.cli:main"]},
     extras_require={

@@ -9,7 +9,6 @@ import logging
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import keras
@@ -18,9 +17,9 @@ import numpy as np
 from mrcnn import network, network_anchors
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
-from mrcnn.detection_options import detection_options
-from mrcnn.evaluation.evaluate import evaluate_dataset
+from mrcnn.detection_options import detection_options, finder
 from mrcnn.evaluation.summary import Evaluation
+from mrcnn.evaluation_session import run_evaluation
 from mrcnn.geometry.conventions import CONVENTIONS, Convention, GeometryName
 from mrcnn.inference import detect, inputs, inspection, outputs
 from mrcnn.inference.results import Instances
@@ -53,7 +52,6 @@ class MaskRCNN:
         geometry: "matterport" or "aligned", see `Config.GEOMETRY`
         class_names: one for each class id, once weights or a dataset have told them
         epoch, log_dir, checkpoint_path: of the run that weights were loaded from
-        anchors: the last anchors that `get_anchors` made, in pixels
     """
 
     def __init__(
@@ -80,7 +78,7 @@ class MaskRCNN:
         self.model_dir = os.fspath(model_dir)
         self.geometry: GeometryName = config.GEOMETRY or "aligned"
         self.class_names: list[str] | None = None
-        self.anchors: np.ndarray | None = None
+        self._anchored_shape: Sequence[int] | None = None
         self._cache = NetworkCache()
         self._resume_from: str | None = None
         self.set_log_dir()
@@ -108,10 +106,14 @@ class MaskRCNN:
 
         Normalized, float32 [A, 4]; `anchors` holds them in pixels.
         """
-        self.anchors = network_anchors.pixel_anchors_for_image(
-            self.config, image_shape, self.geometry
-        )
+        self._anchored_shape = tuple(image_shape)
         return self._cache.anchors(self.config, image_shape, self.geometry)
+
+    @property
+    def anchors(self) -> np.ndarray:
+        """In pixels [A, 4], of the last `get_anchors` or else of IMAGE_SHAPE."""
+        config, shape = self.config, self._anchored_shape or self.config.IMAGE_SHAPE
+        return network_anchors.pixel_anchors_for_image(config, shape, self.geometry)
 
     # --- Weights and runs -------------------------------------------------------
 
@@ -148,7 +150,6 @@ class MaskRCNN:
         if names is not None and len(names) == self.config.NUM_CLASSES:
             self.class_names = names
         self.set_log_dir(filepath)
-        self._resume_from = os.fspath(filepath) if self.epoch else None
         return report
 
     def get_imagenet_weights(self) -> str:
@@ -157,9 +158,7 @@ class MaskRCNN:
 
     def find_last(self) -> str:
         """Path of the last checkpoint of this config's last run that has one."""
-        return run_dir.find_last_checkpoint(
-            self.model_dir, self.config.NAME or "mask_rcnn"
-        )
+        return run_dir.find_last_checkpoint(self.model_dir, self._name)
 
     def set_log_dir(self, model_path: str | os.PathLike | None = None) -> None:
         """Begins a new run, or goes on with the one a checkpoint belongs to."""
@@ -167,6 +166,7 @@ class MaskRCNN:
         self.epoch = run.epoch
         self.log_dir = run.log_dir
         self.checkpoint_path = run.checkpoint_path
+        self._resume_from = os.fspath(model_path) if model_path and run.epoch else None
 
     def set_trainable(
         self,
@@ -205,13 +205,12 @@ class MaskRCNN:
             epochs: in all, those done before included; by default 10 more
             layers: "heads", "3+", "4+", "5+", "all" or a regular expression on layer
                 names
-            augmentation: one of `data/transforms.py` or a list of them, an imgaug
-                augmenter, an albumentations composition or a function; None mirrors
-                half of the images, False changes none
+            augmentation: of `data/transforms.py`, imgaug or albumentations, a function,
+                or a list; None mirrors half of the images, False changes none
             custom_callbacks: Keras callbacks beside those that save and log
             no_augmentation_sources: names of dataset sources to leave as they are
-            options: `workers` and `evaluate_every` of `run_session`; `optimizer`,
-                `strategy`, `verbose` and others of `training.train.train`
+            options: `workers`, `evaluate_every` and `pictures` of `run_session`;
+                `optimizer`, `strategy`, `verbose` and others of `training.train.train`
 
         Returns:
             The history, which `keras_model.history` holds as well.
@@ -220,7 +219,7 @@ class MaskRCNN:
         self.class_names = list(train_dataset.class_names)
         run = RunDir(self.log_dir, self.checkpoint_path, self.epoch)
         history = run_session(
-            Session(self._cache, self.config, self.geometry, self.class_names, run),
+            Session(*self._network(), run),
             train_dataset,
             val_dataset,
             epochs=epochs,
@@ -240,29 +239,33 @@ class MaskRCNN:
 
     def compile(self, learning_rate: float, momentum: float) -> None:
         """Gives `keras_model` an optimizer, for old callers; `train` makes its own."""
-        optimizer = build_optimizer(
-            "sgd", learning_rate, momentum=momentum, weight_decay=0
-        )
-        self.keras_model.compile(optimizer=optimizer, jit_compile=False)
+        sgd = build_optimizer("sgd", learning_rate, momentum=momentum, weight_decay=0)
+        self.keras_model.compile(optimizer=sgd, jit_compile=False)
 
     def evaluate(
-        self, dataset: Dataset, *, min_confidence: float = 0.05, **options: Any
+        self,
+        dataset: Dataset,
+        *,
+        min_confidence: float = 0.05,
+        flip: bool = False,
+        scales: Sequence[float] = (1,),
+        **options: Any,
     ) -> Evaluation:
         """COCO's average precision of boxes and masks, and what goes wrong.
 
         Args:
             dataset: prepared, with this network's classes
-            min_confidence: in place of DETECTION_MIN_CONFIDENCE, which cuts the curves
-                that average precision is the area of
-            options: of `evaluation.evaluate.evaluate_dataset`: image_ids, batch_size,
-                on_progress, ...
+            min_confidence: replaces DETECTION_MIN_CONFIDENCE, which cuts curves short
+            flip: see `detect`
+            scales: see `detect`
+            options: `report`, a folder for a page of HTML about it; image_ids,
+                batch_size, on_progress and others of `evaluate_dataset`
         """
-        logger.info("Evaluating detections from a confidence of %s up", min_confidence)
         config = copy.copy(self.config)
         config.DETECTION_MIN_CONFIDENCE = min_confidence
-        find = partial(detect.detect, **self._detection(config))
+        find = finder(*self._network(config), flip=flip, scales=scales)
         options.setdefault("batch_size", config.BATCH_SIZE)
-        return evaluate_dataset(find, dataset, **options)
+        return run_evaluation(find, dataset, min_confidence=min_confidence, **options)
 
     # --- Detection --------------------------------------------------------------
 
@@ -273,27 +276,26 @@ class MaskRCNN:
         *,
         batch_size: int | None = None,
         masks: bool = True,
+        flip: bool = False,
+        scales: Sequence[float] = (1,),
     ) -> list[Instances]:
         """The instances in any number of images of any shapes.
 
         Args:
             images: a list of arrays [H, W, C] or [H, W], of paths, or both; or an
-                array [N, H, W, C]. Values are 0..255; 16-bit images and images whose
-                mean was subtracted are recognised
+                array [N, H, W, C]. 0..255, 16-bit or with the mean subtracted already
             verbose: 1 shows progress
             batch_size: images for one call of the network; BATCH_SIZE by default
             masks: False leaves out the masks and the time they take
+            flip: looks at the mirror image too, and merges what both show
+            scales: looks at the image in each of them, such as (0.75, 1, 1.5)
 
         Returns:
             One `Instances` per image, which reads as a dict of `rois` [N, 4] int32,
             `class_ids` [N] int32, `scores` [N] float32, `masks` [H, W, N] bool.
         """
-        return detect.detect(
-            images,
-            batch_size=batch_size,
-            verbose=verbose,
-            **self._detection(masks=masks),
-        )
+        find = finder(*self._network(), masks=masks, flip=flip, scales=scales)
+        return find(images, batch_size=batch_size, verbose=verbose)
 
     def detect_molded(
         self,
@@ -306,9 +308,8 @@ class MaskRCNN:
         """The instances in images that `mold_inputs` made ready, as one batch."""
         if verbose:
             logger.info("Processing %d images", len(molded_images))
-        return detect.detect_molded(
-            molded_images, image_metas, **self._detection(masks=masks)
-        )
+        options = detection_options(*self._network(), masks=masks)
+        return detect.detect_molded(molded_images, image_metas, **options)
 
     def mold_inputs(self, images: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Molded images [N, h, w, C], image metas [N, 12 + C] and windows [N, 4]."""
@@ -337,6 +338,7 @@ class MaskRCNN:
             np.asarray(window),
             convention=self._convention,
             mask_threshold=self.config.MASK_THRESHOLD,
+            paste_with_border=self.config.PASTE_WITH_BORDER,
         )
         return instances.rois, instances.class_ids, instances.scores, instances.masks
 
@@ -387,12 +389,10 @@ class MaskRCNN:
     def _convention(self) -> Convention:
         return CONVENTIONS[self.geometry]
 
-    def _detection(
-        self, config: Config | None = None, *, masks: bool = True
-    ) -> dict[str, Any]:
-        """Arguments of the functions in `inference/detect.py`."""
-        network_of = (config or self.config, self.geometry, self.class_names)
-        return detection_options(self._cache, *network_of, masks=masks)
+    def _network(
+        self, config: Config | None = None
+    ) -> tuple[NetworkCache, Config, GeometryName, list[str] | None]:
+        return self._cache, config or self.config, self.geometry, self.class_names
 
 
 def _check_mode(mode: str) -> None:

@@ -320,3 +320,10 @@ def test_compile_gives_old_callers_an_optimizer():
     optimizer = model.keras_model.optimizer
     assert float(optimizer.learning_rate) == 0.25
     assert optimizer.momentum == 0.5
+
+
+def test_several_views_of_an_image_find_at_least_what_one_finds(tiny, photos):
+    plain = tiny.detect(photos[:1])[0]
+    merged = tiny.detect(photos[:1], flip=True, scales=(1, 2))[0]
+    assert merged.scores.max() >= plain.scores.max()
+    assert merged.masks.shape == (*plain.image_shape, len(merged))

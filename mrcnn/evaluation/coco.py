@@ -1,9 +1,9 @@
 """COCO's evaluation by pycocotools, fed from memory image by image.
 
 The reference for average precision: its areas, its crowds, its limit on detections and
-its order of equal scores hold here because its code runs here. Sizes of instances and
-of detections are areas of masks in mask numbers; in box numbers, detections go by the
-areas of their boxes.
+its order of equal scores hold here because its code runs here. Instances have the area
+of their mask, or the one that their annotation states where that is asked for;
+detections that of their mask in mask numbers, and of their box in box numbers.
 
 Shapes: H W the image, G instances.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from mrcnn.data.dataset import StatedSizes
 from mrcnn.evaluation.curves import (
     Curves,
     class_numbers,
@@ -68,6 +69,7 @@ class CocoEvaluator:
         masks: Any,
         class_ids: Any,
         image_shape: Sequence[int],
+        stated: StatedSizes | None = None,
     ) -> None:
         """The instances that there are in an image.
 
@@ -77,12 +79,13 @@ class CocoEvaluator:
                 those without a pixel are left out
             class_ids: [G], negative for crowds
             image_shape: (H, W) or more
+            stated: boxes and areas in place of the masks', see `Dataset.stated_sizes`
         """
         if image_id in self._gt:
             raise ValueError(f"Image {image_id!r} has its ground truth already.")
         reference, num_classes = f"image {image_id!r}", len(self.class_names)
         self._gt[image_id] = keep_ground_truth(
-            masks, class_ids, image_shape, num_classes, reference
+            masks, class_ids, image_shape, num_classes, reference, stated
         )
         self._shapes[image_id] = (int(image_shape[0]), int(image_shape[1]))
 
@@ -196,13 +199,14 @@ def _ground_truth(images: list[EvaluatedImage]) -> list[dict[str, Any]]:
             "image_id": number,
             "category_id": class_id,
             "bbox": [x1, y1, x2 - x1, y2 - y1],
-            "area": rle_area(rle),
+            "area": area,
             "iscrowd": int(is_crowd),
             "segmentation": rle,
         }
         for number, image in enumerate(images)
-        for (y1, x1, y2, x2), class_id, is_crowd, rle in zip(
+        for (y1, x1, y2, x2), area, class_id, is_crowd, rle in zip(
             image.gt.boxes.tolist(),
+            image.gt.areas.tolist(),
             image.gt.class_ids.tolist(),
             image.gt.is_crowd,
             image.gt.rles,

@@ -26,6 +26,8 @@ def evaluate_dataset(
     max_detections: Sequence[int] = (1, 10, 100),
     score_threshold: float = 0.5,
     iou_threshold: float = 0.5,
+    min_confidence: float | None = None,
+    use_stated_sizes: bool = False,
 ) -> Evaluation:
     """What a detector finds in a dataset, held against its ground truth.
 
@@ -38,6 +40,10 @@ def evaluate_dataset(
         max_detections: see `CocoEvaluator`
         score_threshold: see `Evaluation`
         iou_threshold: see `Evaluation`
+        min_confidence: see `Evaluation`
+        use_stated_sizes: whether ground truth has the boxes and areas that annotations
+            state (`Dataset.stated_sizes`), as in COCO's published numbers; by default
+            its masks say them, as in training
 
     Returns:
         the numbers, which are computed when asked for
@@ -49,16 +55,23 @@ def evaluate_dataset(
     evaluator = CocoEvaluator(dataset.class_names, max_detections=max_detections)
     for start in range(0, len(ids), batch_size):
         batch = ids[start : start + batch_size]
-        _evaluate_batch(detect, dataset, batch, evaluator)
+        _evaluate_batch(detect, dataset, batch, evaluator, use_stated_sizes)
         if on_progress is not None:
             on_progress(start + len(batch), len(ids))
     return Evaluation(
-        evaluator, score_threshold=score_threshold, iou_threshold=iou_threshold
+        evaluator,
+        score_threshold=score_threshold,
+        iou_threshold=iou_threshold,
+        min_confidence=min_confidence,
     )
 
 
 def _evaluate_batch(
-    detect: Detect, dataset: Dataset, image_ids: list[int], evaluator: CocoEvaluator
+    detect: Detect,
+    dataset: Dataset,
+    image_ids: list[int],
+    evaluator: CocoEvaluator,
+    use_stated_sizes: bool,
 ) -> None:
     images = [dataset.load_image(image_id) for image_id in image_ids]
     found = detect(images)
@@ -69,5 +82,6 @@ def _evaluate_batch(
         )
     for image_id, image, instances in zip(image_ids, images, found, strict=True):
         masks, class_ids = dataset.load_mask(image_id)
-        evaluator.add_ground_truth(image_id, masks, class_ids, image.shape)
+        stated = dataset.stated_sizes(image_id) if use_stated_sizes else None
+        evaluator.add_ground_truth(image_id, masks, class_ids, image.shape, stated)
         evaluator.add_detections(image_id, instances)

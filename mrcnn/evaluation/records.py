@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mrcnn.data.dataset import StatedSizes
 from mrcnn.data.mask_checks import checked_masks
 from mrcnn.geometry.boxes import pairwise_cover, pairwise_iou
-from mrcnn.geometry.mask_coding import Rle, decode_rle, encode_rle, rle_iou
+from mrcnn.geometry.mask_coding import Rle, decode_rle, encode_rle, rle_area, rle_iou
 from mrcnn.geometry.masks import mask_bounds
 
 ImageId = int | str
@@ -44,7 +45,8 @@ class FoundInstances(Protocol):
 class GroundTruth:
     """The instances that there are in an image, without those whose mask is empty."""
 
-    boxes: np.ndarray  # int32 [G, 4] pixels, bounds of the masks
+    boxes: np.ndarray  # float64 [G, 4] pixels
+    areas: np.ndarray  # float64 [G] pixels
     class_ids: np.ndarray  # int32 [G], positive for crowds too
     is_crowd: np.ndarray  # bool [G]
     rles: list[Rle]  # [G]
@@ -89,11 +91,10 @@ class EvaluatedImage:
                     "with masks, or compare boxes with use_masks=False."
                 )
             return rle_iou(found.rles, gt.rles, gt.is_crowd)
-        boxes = gt.boxes.astype("float64")
         return np.where(
             gt.is_crowd,
-            pairwise_cover(found.boxes, boxes),
-            pairwise_iou(found.boxes, boxes),
+            pairwise_cover(found.boxes, gt.boxes),
+            pairwise_iou(found.boxes, gt.boxes),
         )
 
 
@@ -103,6 +104,7 @@ def keep_ground_truth(
     image_shape: Sequence[int],
     num_classes: int,
     reference: str,
+    stated: StatedSizes | None = None,
 ) -> GroundTruth:
     """Ground truth of masks, as `load_mask` returns them, or of run-length codes.
 
@@ -112,6 +114,7 @@ def keep_ground_truth(
         image_shape: (H, W) or more
         num_classes: with background
         reference: names the image in errors
+        stated: boxes and areas of the annotations, NaN where the mask is to say them
     """
     if isinstance(masks, list | tuple) and masks and isinstance(masks[0], dict):
         rles = list(masks)
@@ -127,8 +130,14 @@ def keep_ground_truth(
         rles = [encode_rle(masks[..., i]) for i in range(masks.shape[-1])]
         boxes = mask_bounds(masks)
     kept = np.flatnonzero(boxes.any(axis=1))
+    areas = np.array([rle_area(rle) for rle in rles], "float64")
+    if stated is not None:
+        _check_stated(stated, len(rles), reference)
+        boxes = np.where(np.isnan(stated.boxes), boxes, stated.boxes)
+        areas = np.where(np.isnan(stated.areas), areas, stated.areas)
     return GroundTruth(
-        boxes=boxes[kept],
+        boxes=boxes[kept].astype("float64"),
+        areas=areas[kept],
         class_ids=np.abs(class_ids[kept]),
         is_crowd=class_ids[kept] < 0,
         rles=[rles[i] for i in kept],
@@ -163,6 +172,15 @@ def keep_detections(
 def no_detections() -> Detections:
     """Nothing found."""
     return Detections(np.zeros((0, 4)), np.zeros(0, "int32"), np.zeros(0), [])
+
+
+def _check_stated(stated: StatedSizes, count: int, reference: str) -> None:
+    shapes = np.shape(stated.boxes), np.shape(stated.areas)
+    if shapes != ((count, 4), (count,)):
+        raise ValueError(
+            f"{reference} has {count} masks, but stated boxes and areas of the shapes "
+            f"{shapes}: stated_sizes() must go with load_mask(), instance by instance."
+        )
 
 
 def _check_rles(

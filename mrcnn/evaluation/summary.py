@@ -27,6 +27,7 @@ class Evaluation:
         use_masks: whether masks are compared
         score_threshold: of the confusion matrix and the hits
         iou_threshold: of the confusion matrix, the hits and the calibration
+        min_confidence: of the detections that were handed in, if that is known
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Evaluation:
         *,
         score_threshold: float = 0.5,
         iou_threshold: float = 0.5,
+        min_confidence: float | None = None,
     ) -> None:
         self._evaluator = evaluator
         self.class_names = evaluator.class_names
@@ -42,6 +44,7 @@ class Evaluation:
         self.use_masks = evaluator.has_masks
         self.score_threshold = score_threshold
         self.iou_threshold = iou_threshold
+        self.min_confidence = min_confidence
 
     @cached_property
     def coco(self) -> CocoScores:
@@ -85,7 +88,12 @@ class Evaluation:
         return plain(numbers)
 
     def __str__(self) -> str:
-        return "\n\n".join([str(self.coco), self._shown_hits(), self._shown_errors()])
+        parts = [str(self.coco), self._shown_hits(), self._shown_errors()]
+        if self.min_confidence is not None:
+            parts.append(
+                f"Of detections from a confidence of {self.min_confidence:g} up."
+            )
+        return "\n\n".join(parts)
 
     def _shown_hits(self) -> str:
         total = self.hits.over_all()

@@ -45,18 +45,26 @@ class AnchorGrid(NamedTuple):
     round_anchors: bool = True
     """See `Convention`."""
 
+    steps: np.ndarray | None = None
+    """[..., L, 2] as `feature_shapes`: (y, x) pixels from cell to cell of each image,
+    where these are not the strides."""
+
     def take_levels(self, indices: list[int]) -> "AnchorGrid":
         """The same with the levels of these indices, in their order."""
         return self._replace(
             feature_shapes=self.feature_shapes[..., indices, :],
             feature_strides=np.asarray(self.feature_strides)[indices],
+            steps=None if self.steps is None else self.steps[..., indices, :],
         )
 
     def take_boxes(self, rows: Any) -> "AnchorGrid":
         """The same for some of the boxes."""
         if self.feature_shapes.ndim == 2:
             return self
-        return self._replace(feature_shapes=self.feature_shapes[rows])
+        return self._replace(
+            feature_shapes=self.feature_shapes[rows],
+            steps=None if self.steps is None else self.steps[rows],
+        )
 
 
 def best_anchor_ious(boxes: Array, shapes: AnchorShapes, grid: AnchorGrid) -> Array:
@@ -106,7 +114,8 @@ def _best_of_part(
     boxes: np.ndarray, around: np.ndarray, grid: AnchorGrid
 ) -> np.ndarray:
     """The same with anchors about the origin, [L, T, 4], for a few boxes."""
-    step = np.asarray(grid.feature_strides)[:, None] * grid.anchor_stride  # [L, 1]
+    strides = np.asarray(grid.feature_strides)[:, None]  # [L, 1]
+    step = (strides if grid.steps is None else grid.steps) * grid.anchor_stride
     counts = -(-np.asarray(grid.feature_shapes) // grid.anchor_stride)  # [..., L, 2]
     middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2  # [N, 1, 2]
     nearest = np.clip(np.rint(middles / step), 0, counts - 1) * step  # [N, L, 2]

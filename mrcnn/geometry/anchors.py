@@ -6,6 +6,9 @@ outputs: level by level, row by row, cell by cell, then by ratio.
 Shapes: L levels, K anchors of one cell, h w a feature map, A anchors over all levels.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from mrcnn.geometry.arrays import Array
@@ -19,6 +22,7 @@ def pyramid_anchors(
     anchor_stride: int = 1,
     *,
     round_anchors: bool,
+    offset: float = 0.0,
 ) -> np.ndarray:
     """Anchors of all levels, one or more scales for each.
 
@@ -29,6 +33,7 @@ def pyramid_anchors(
         feature_strides: [L] or [L, 2], pixels from one cell to the next
         anchor_stride: cells from one anchor to the next
         round_anchors: see `Convention`
+        offset: of an anchor's centre from its cell's upper-left corner, in cells
 
     Returns:
         [A, 4] in pixels, float64. Boxes reach over the image's edges.
@@ -47,7 +52,13 @@ def pyramid_anchors(
     return np.concatenate(
         [
             level_anchors(
-                scale, ratios, shape, stride, anchor_stride, round_anchors=round_anchors
+                scale,
+                ratios,
+                shape,
+                stride,
+                anchor_stride,
+                round_anchors=round_anchors,
+                offset=offset,
             )
             for scale, shape, stride in levels
         ]
@@ -62,8 +73,9 @@ def level_anchors(
     anchor_stride: int = 1,
     *,
     round_anchors: bool,
+    offset: float = 0.0,
 ) -> np.ndarray:
-    """Anchors of one level, centred on the upper-left corner of each cell.
+    """Anchors of one level, centred on each cell's upper-left corner or beside it.
 
     Args:
         scales: one or more, square root of an anchor's area in pixels
@@ -72,14 +84,15 @@ def level_anchors(
         feature_stride: pixels from one cell to the next, or (y, x) of them
         anchor_stride: cells from one anchor to the next
         round_anchors: see `Convention`
+        offset: see `pyramid_anchors`
 
     Returns:
         [h * w * K, 4] in pixels, float64; a map without cells has no anchors.
     """
     shapes = cell_anchors(scales, ratios, round_anchors=round_anchors)  # [K, 4]
     stride_y, stride_x = np.broadcast_to(feature_stride, 2)
-    shift_y = np.arange(0, feature_shape[0], anchor_stride) * stride_y
-    shift_x = np.arange(0, feature_shape[1], anchor_stride) * stride_x
+    shift_y = (np.arange(0, feature_shape[0], anchor_stride) + offset) * stride_y
+    shift_x = (np.arange(0, feature_shape[1], anchor_stride) + offset) * stride_x
     y, x = np.meshgrid(shift_y, shift_x, indexing="ij")
     centers = np.stack([y, x, y, x], axis=-1)  # [h, w, 4]
     return (centers[:, :, None, :] + shapes).reshape(-1, 4)
@@ -109,6 +122,29 @@ def feature_map_shapes(image_shape: Array, strides: Array) -> np.ndarray:
     """
     sides = np.asarray(image_shape[:2], "int64")
     return -(-sides // np.asarray(strides, "int64")[:, None])
+
+
+def backbone_map_shapes(
+    image_shape: Array,
+    strides: Array,
+    backbone: str | Callable[..., Any],
+    compute_shapes: Callable[[Array], Array] | None,
+) -> np.ndarray:
+    """Cells of each level's map for a molded image and a network's backbone.
+
+    Args:
+        image_shape: (height, width) or more
+        strides: [L]
+        backbone: a name, or a function that builds one
+        compute_shapes: from the image's shape to [L, 2]; asked for a backbone that is a
+            function
+
+    Returns:
+        [L, 2] int64
+    """
+    if callable(backbone) and compute_shapes is not None:
+        return np.asarray(compute_shapes(image_shape), "int64")
+    return feature_map_shapes(image_shape, strides)
 
 
 def level_strides(image_shape: Array, feature_shapes: Array) -> np.ndarray:

@@ -23,7 +23,7 @@ def trace_polygons(mask: np.ndarray) -> list[np.ndarray]:
         [P, 2] int64 (x, y) each, one for each part whose pixels touch by their sides;
         a part with holes is cut into several, at the left end of each hole.
     """
-    rings = _trace_rings(mask)
+    rings = trace_rings(mask)
     if not any(_is_hole(ring, mask) for ring in rings):
         return rings
     from scipy import ndimage
@@ -39,13 +39,13 @@ def trace_polygons(mask: np.ndarray) -> list[np.ndarray]:
 
 def _cut_through_holes(part: np.ndarray) -> list[np.ndarray]:
     """Polygons of one part. A cut at a hole's left end opens it to the right strip."""
-    rings = _trace_rings(part)
+    rings = trace_rings(part)
     cuts = {int(ring[:, 0].min()) for ring in rings if _is_hole(ring, part)}
     edges = [0, *sorted(cuts), part.shape[1]]
     return [
         np.add(ring, (left, 0))
         for left, right in pairwise(edges)
-        for ring in _trace_rings(part[:, left:right])
+        for ring in trace_rings(part[:, left:right])
     ]
 
 
@@ -55,7 +55,7 @@ def _is_hole(ring: np.ndarray, mask: np.ndarray) -> bool:
     return not mask[y, x]
 
 
-def _trace_rings(mask: np.ndarray) -> list[np.ndarray]:
+def trace_rings(mask: np.ndarray) -> list[np.ndarray]:
     """Closed outlines, of holes too, each from its upper-left corner on. -> [P, 2]"""
     x, y, turned = _find_turns(mask)  # [K]
     # Where two pixels touch at a corner only, two turns share the point. Which comes

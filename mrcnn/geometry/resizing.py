@@ -9,6 +9,8 @@ Shapes: H W sides of the image, H' W' of the resized result, C channels, N masks
 
 import functools
 import logging
+import math
+import sys
 from types import ModuleType
 from typing import Literal, NamedTuple, get_args
 
@@ -19,7 +21,11 @@ from mrcnn.geometry.sampling import bin_centers, pick_pixels
 
 logger = logging.getLogger("mrcnn")
 
-ResizeMode = Literal["none", "square", "pad64", "crop"]
+ResizeMode = Literal["none", "square", "pad64", "crop", "shorter_side"]
+
+# What both sides of a molded image are multiples of: five halvings, then one for P6.
+# In "shorter_side" the last of them may round up.
+SIDE_STEPS = {"none": 64, "square": 64, "pad64": 64, "crop": 64, "shorter_side": 32}
 
 # OpenCV resizes these as they are; all others take the way over float64.
 _OPENCV_DTYPES = ("uint8", "uint16", "int16", "float32", "float64")
@@ -41,11 +47,17 @@ class ImageResize(NamedTuple):
     crop: tuple[int, int, int, int] | None
     """(y, x, height, width) cut from the scaled image, or None."""
 
+    cut_sides: bool = False
+    """Whether scaled sides are cut down to whole pixels, and not rounded."""
+
     @property
     def scaled_shape(self) -> tuple[int, int]:
         """(height, width) after scaling, before cropping or padding."""
-        height, width = self.original_shape[:2]
-        return _scaled_side(height, self.scale), _scaled_side(width, self.scale)
+        whole = math.floor if self.cut_sides else round
+        height, width = (
+            max(1, whole(side * self.scale)) for side in self.original_shape[:2]
+        )
+        return height, width
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -87,15 +99,18 @@ def plan_resize(
 
     Args:
         image_shape: (height, width[, channels])
-        min_dim: the shorter side is scaled up to it; never down
-        max_dim: in mode "square", the side of the result, and limit of the scale
-        min_scale: least scale, whatever `min_dim` asks for
+        min_dim: the shorter side is scaled up to it; never down but in "shorter_side"
+        max_dim: in mode "square", the side of the result, and limit of the scale; in
+            "shorter_side" that limit alone
+        min_scale: least scale, whatever `min_dim` asks for; not in "shorter_side"
         mode: "none" leaves the image as it is; "square" pads to max_dim by max_dim;
-            "pad64" pads sides to multiples of 64; "crop" cuts out min_dim by min_dim
+            "pad64" pads sides to multiples of 64; "crop" cuts out min_dim by min_dim;
+            "shorter_side" pads sides to multiples of 32
         rng: places the crop; without it, the crop is from the middle
 
     Returns:
-        The plan. Padding is centred, its odd pixel at the bottom or right.
+        The plan. Padding is centred, its odd pixel at the bottom or right; in
+        "shorter_side" all of it is there.
     """
     shape = tuple(int(side) for side in image_shape)
     if len(shape) not in (2, 3) or min(shape) < 1:
@@ -107,6 +122,9 @@ def plan_resize(
     no_padding = [(0, 0)] * len(shape)
     if mode == "none":
         return ImageResize(shape, 1.0, no_padding, None)
+    if mode == "shorter_side":
+        assert min_dim
+        return _plan_shorter_side(shape, min_dim, max_dim or sys.maxsize)
     limit = max_dim if mode == "square" else None
     scale = _choose_scale(shape, min_dim, limit, min_scale)
     scaled = ImageResize(shape, scale, no_padding, None)
@@ -120,7 +138,8 @@ def plan_resize(
         assert max_dim
         sides = [_pad_to(height, max_dim), _pad_to(width, max_dim)]
     else:
-        sides = [_pad_to(side, -(-side // 64) * 64) for side in (height, width)]
+        step = SIDE_STEPS[mode]
+        sides = [_pad_to(side, round_up(side, step)) for side in (height, width)]
     return scaled._replace(padding=sides + no_padding[2:])
 
 
@@ -178,6 +197,24 @@ def unresize_boxes(boxes_px: Array, plan: ImageResize) -> Array:
     return (boxes_px - shift) / zoom
 
 
+def round_up(side: int, step: int) -> int:
+    """The next multiple of a step, the side itself included."""
+    return -(-side // step) * step
+
+
+def _plan_shorter_side(
+    shape: tuple[int, ...], min_dim: int, max_dim: int
+) -> ImageResize:
+    """Up or down to `min_dim`, or as near as `max_dim` lets the longer side come."""
+    shorter, longer = sorted(shape[:2])
+    scale = min(min_dim / shorter, max_dim / longer)
+    no_padding = [(0, 0)] * len(shape)
+    scaled = ImageResize(shape, scale, no_padding, None, cut_sides=True)
+    step = SIDE_STEPS["shorter_side"]
+    sides = [(0, round_up(side, step) - side) for side in scaled.scaled_shape]
+    return scaled._replace(padding=sides + no_padding[2:])
+
+
 def _check_mode(mode: str, min_dim: int | None, max_dim: int | None) -> None:
     if mode not in get_args(ResizeMode):
         raise ValueError(
@@ -187,9 +224,9 @@ def _check_mode(mode: str, min_dim: int | None, max_dim: int | None) -> None:
         raise ValueError(
             f"Resize mode 'square' needs max_dim, the result's side, but got {max_dim}."
         )
-    if mode == "crop" and not min_dim:
+    if mode in ("crop", "shorter_side") and not min_dim:
         raise ValueError(
-            f"Resize mode 'crop' needs min_dim, the crop's side, but got {min_dim}."
+            f"Resize mode {mode!r} needs min_dim, a side in pixels, but got {min_dim}."
         )
     if mode == "pad64" and min_dim and min_dim % 64:
         raise ValueError(
@@ -209,10 +246,6 @@ def _choose_scale(
     if max_dim and round(max(height, width) * scale) > max_dim:
         return max_dim / max(height, width)
     return scale
-
-
-def _scaled_side(side: int, scale: float) -> int:
-    return max(1, round(side * scale))
 
 
 def _pad_to(side: int, target: int) -> tuple[int, int]:

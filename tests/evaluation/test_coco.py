@@ -13,9 +13,10 @@ from mrcnn.data.readers.coco import CocoDataset
 from mrcnn.data.shapes import ShapesDataset
 from mrcnn.evaluation.coco import CocoEvaluator
 from mrcnn.evaluation.error_kinds import find_errors
+from mrcnn.evaluation.evaluate import evaluate_dataset
 from mrcnn.geometry.mask_coding import encode_rle
 from mrcnn.inference.results import Instances
-from tests.evaluation.drawn import damaged_dataset, rectangles
+from tests.evaluation.drawn import damaged, damaged_dataset, rectangles
 from tests.scenes import rectangle_scene
 
 NAMES = ("BG", "red", "green")
@@ -63,17 +64,22 @@ def scores_of(gt, found, shape=(40, 40), **options):
     return evaluator.summarize()
 
 
-def reference_numbers(json_path, found, kind, class_id=None):
-    """What pycocotools makes of files; image ids are ours plus 1."""
+def reference_numbers(json_path, found, kind, class_id=None, ids=None):
+    """What pycocotools makes of files.
+
+    Image ids there are ours plus 1 and category ids are equal, or `ids` are both.
+    """
     results = []
+    image_ids, category_ids = ids or ({i: i + 1 for i in found}, None)
     for image_id, instances in found.items():
-        for result in instances.to_coco(image_id + 1):
+        for result in instances.to_coco(image_ids[image_id], category_ids):
             # With a box beside it, a mask would be sorted by the area of the box.
             result.pop("bbox" if kind == "segm" else "segmentation")
             results.append(result)
     with redirect_stdout(io.StringIO()):
         gt = COCO(str(json_path))
         run = COCOeval(gt, gt.loadRes(json.loads(json.dumps(results))), kind)
+        run.params.imgIds = sorted(image_ids.values())
         if class_id is not None:
             run.params.catIds = [class_id]
         run.evaluate()
@@ -115,6 +121,33 @@ def test_damaged_photos_with_crowds_give_the_numbers_of_files(
     found = damaged_dataset(rng, dataset)
     write_coco(dataset, tmp_path / "gt.json")
     assert_equal_to_files(dataset, found, tmp_path / "gt.json")
+
+
+def test_stated_sizes_give_the_numbers_of_the_file_they_stand_in(rng, data_folder):
+    path = data_folder / "coco_tiny" / "instances_val.json"
+    dataset = CocoDataset.from_path(path)
+    found = {}
+    for image_id in range(20):
+        one = damaged(rng, *dataset.load_mask(image_id), dataset.num_classes)
+        # Equal scores would count in the order of image ids, which differ.
+        scores = one.scores + rng.uniform(-0.04, 0.04, len(one))
+        found[image_id] = Instances.from_masks(
+            one.boxes, one.class_ids, scores, one.masks
+        )
+    answers = iter(found.values())
+    scores = evaluate_dataset(
+        lambda images: [next(answers)],
+        dataset,
+        image_ids=found,
+        use_stated_sizes=True,
+    ).coco
+    ids = (
+        {i: dataset.image_info[i]["id"] for i in found},
+        {i: info["id"] for i, info in enumerate(dataset.class_info)},
+    )
+    for kind, numbers in (("bbox", scores.boxes), ("segm", scores.masks)):
+        expected = reference_numbers(path, found, kind, ids=ids)
+        np.testing.assert_allclose(list(numbers.values()), expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("part", ["train", "val"])

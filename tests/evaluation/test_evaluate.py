@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mrcnn.data.dataset import StatedSizes
 from mrcnn.evaluation.evaluate import evaluate_dataset
 from mrcnn.inference.results import Instances
 from tests.data.scene_dataset import SceneDataset, numbered_scenes
@@ -62,6 +63,36 @@ def test_options_are_handed_on():
     assert "AR5" in evaluation.coco.boxes
     assert evaluation.hits.score_threshold == 0.2
     assert evaluation.hits.iou_threshold == 0.7
+
+
+class StatingDataset(SceneDataset):
+    """Scenes whose annotations state sizes of their own, but none for some boxes."""
+
+    def stated_sizes(self, image_id):
+        boxes = np.array([[4.0, 6, 30, 31.5], [np.nan] * 4])
+        count = len(self.scenes[image_id].class_ids)
+        return StatedSizes(boxes[:count], np.full(count, 9999.0))
+
+
+def test_annotations_are_taken_at_their_word_only_where_that_is_asked_for():
+    dataset = StatingDataset(SCENES)
+    plain = evaluate_dataset(Oracle(), dataset, image_ids=[2]).images[0].gt
+    assert plain.boxes.tolist() == [[4, 6, 30, 30], [10, 34, 36, 60]]
+    assert plain.areas.tolist() == [26 * 24, 26 * 26]
+    evaluation = evaluate_dataset(
+        Oracle(), dataset, image_ids=[2], use_stated_sizes=True
+    )
+    stated = evaluation.images[0].gt
+    assert stated.boxes.tolist() == [[4, 6, 30, 31.5], [10, 34, 36, 60]]
+    assert stated.areas.tolist() == [9999, 9999]
+    assert evaluation.coco.boxes["AP_large"] > 0
+
+
+def test_sizes_that_belong_to_other_instances_are_refused():
+    dataset = StatingDataset(SCENES)
+    dataset.stated_sizes = lambda _: StatedSizes(np.zeros((3, 4)), np.zeros(3))
+    with pytest.raises(ValueError, match="must go with load_mask"):
+        evaluate_dataset(Oracle(), dataset, image_ids=[2], use_stated_sizes=True)
 
 
 def test_no_pixels_are_kept():

@@ -19,6 +19,7 @@ def test_ground_truth_keeps_what_its_masks_say():
     gt = keep_ground_truth(scene.masks * 255, [1, 2, -3], (40, 50, 3), 4, "image 0")
     assert len(gt) == 2
     assert gt.boxes.tolist() == [BOX, FAR]
+    assert gt.areas.tolist() == [100, 100]
     assert gt.class_ids.tolist() == [1, 3]
     assert gt.is_crowd.tolist() == [False, True]
     assert np.array_equal(decode_rle(gt.rles[1]), scene.masks[..., 2])

@@ -49,6 +49,11 @@ def test_the_dict_is_ready_for_json_and_complete():
     assert len(content["calibration"]["counts"]) == 10
 
 
+def test_the_lowest_confidence_is_stated_where_it_is_known():
+    assert "confidence" not in str(evaluation())
+    assert "from a confidence of 0.05 up" in str(evaluation(min_confidence=0.05))
+
+
 def test_the_text_shows_every_number_that_counts():
     text = str(evaluation())
     assert "precision 0.500, recall 0.500, F1 0.500" in text

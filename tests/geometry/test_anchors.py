@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mrcnn.geometry.anchors import (
+    backbone_map_shapes,
     cell_anchors,
     feature_map_shapes,
     level_anchors,
@@ -136,3 +137,13 @@ def test_rounded_anchors_equal_torchvisions(golden_torchvision):
     np.testing.assert_allclose(
         anchors[:, [1, 0, 3, 2]], golden_torchvision["anchors"], atol=1e-4
     )
+
+
+def test_a_backbone_that_is_a_function_has_maps_of_its_own():
+    def compute(image_shape):
+        return [[image_shape[0] // 2, 7]]
+
+    for backbone, expected in [("resnet50", [[8, 16]]), (compute, [[32, 7]])]:
+        shapes = backbone_map_shapes((64, 128), [8], backbone, compute)
+        assert shapes.tolist() == expected
+        assert shapes.dtype == np.int64

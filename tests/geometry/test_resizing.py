@@ -1,6 +1,7 @@
 import logging
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ from hypothesis import strategies as st
 
 from mrcnn.geometry import resizing
 from mrcnn.geometry.resizing import (
+    SIDE_STEPS,
+    ResizeMode,
     apply_resize,
     plan_resize,
     resize_boxes,
     resize_masks,
+    round_up,
     unresize_boxes,
 )
 
@@ -284,3 +288,35 @@ def test_every_plan_holds_together(height, width, mode, seed):
     if plan.crop is None:
         whole = resize_boxes([0, 0, height, width], plan)
         assert np.allclose(whole, plan.window)
+
+
+@pytest.mark.parametrize(
+    ("shape", "scaled", "molded"),
+    [
+        ((400, 500, 3), (800, 1000), (800, 1024)),  # up to the shorter side
+        ((1600, 2000, 3), (800, 1000), (800, 1024)),  # and down to it
+        ((300, 900), (444, 1333), (448, 1344)),  # as far as the longer side allows
+        ((427, 640, 3), (800, 1199), (800, 1216)),  # 1199.06 is cut down
+        # In floating point 800 / 289 * 289 is a little less than 800.
+        ((289, 389, 3), (799, 1076), (800, 1088)),
+    ],
+)
+def test_the_shorter_side_rules_where_the_longer_one_fits(shape, scaled, molded):
+    plan = plan_resize(shape, min_dim=800, max_dim=1333, mode="shorter_side")
+    assert plan.scaled_shape == scaled
+    assert plan.image_shape[:2] == molded
+    assert plan.window == (0, 0, *scaled)
+    assert plan.image_shape[2:] == shape[2:]
+
+
+def test_the_shorter_side_needs_no_longer_one():
+    plan = plan_resize((10, 70), min_dim=20, mode="shorter_side")
+    assert plan.scaled_shape == (20, 140)
+    assert plan.image_shape == (32, 160)
+    with pytest.raises(ValueError, match="needs min_dim"):
+        plan_resize((10, 70), max_dim=20, mode="shorter_side")
+
+
+def test_each_mode_keeps_sides_to_its_step():
+    assert SIDE_STEPS.keys() == set(get_args(ResizeMode))
+    assert [round_up(side, 32) for side in (1, 32, 33)] == [32, 32, 64]

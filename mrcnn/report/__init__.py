@@ -1,0 +1,1 @@
+"""Pages of HTML to look at what a model does: numbers, charts and pictures."""
