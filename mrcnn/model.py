@@ -71,10 +71,14 @@ from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.mask_rcnn import MaskRCNN
 
 __all__ = [
+    "KE",
+    "KL",
+    "KM",
     "BatchNorm",
     "DataGenerator",
     "DetectionLayer",
     "DetectionTargetLayer",
+    "K",
     "MaskRCNN",
     "OrderedDict",
     "ProposalLayer",
@@ -121,6 +125,7 @@ __all__ = [
     "rpn_class_loss_graph",
     "rpn_graph",
     "smooth_l1_loss",
+    "tf",
     "trim_zeros_graph",
     "unmold_image",
     "utils",

@@ -33,6 +33,7 @@ from mrcnn.drawing.overlays import apply_mask, draw_box
 
 __all__ = [
     "ROOT_DIR",
+    "Polygon",
     "apply_mask",
     "colorsys",
     "display_differences",
@@ -45,11 +46,15 @@ __all__ = [
     "draw_boxes",
     "draw_instances",
     "draw_rois",
+    "find_contours",
     "itertools",
+    "lines",
     "np",
     "os",
+    "patches",
     "plot_overlaps",
     "plot_precision_recall",
+    "plt",
     "random",
     "random_colors",
     "sys",

@@ -231,13 +231,13 @@ class DataGenerator:
 
 
 def mold_image(images: Array, config: Config) -> np.ndarray:
-    """Images minus `MEAN_PIXEL`. [..., C] -> float32 [..., C]"""
-    return molding.mold_image(images, config.MEAN_PIXEL)
+    """Images minus `MEAN_PIXEL`, over `PIXEL_STD`. [..., C] -> float32 [..., C]"""
+    return molding.mold_image(images, config.MEAN_PIXEL, config.PIXEL_STD)
 
 
 def unmold_image(normalized_images: Array, config: Config) -> np.ndarray:
     """The images that were molded. [..., C] -> uint8 [..., C]"""
-    return molding.unmold_image(normalized_images, config.MEAN_PIXEL)
+    return molding.unmold_image(normalized_images, config.MEAN_PIXEL, config.PIXEL_STD)
 
 
 def _with_flip(augmentation: Any, augment: bool) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from mrcnn.backbones.resnet import build_block, build_resnet
+from mrcnn.backbones.resnet import ResnetStyle, build_block, build_resnet
 from mrcnn.compat.layers import DetectionLayer, DetectionTargetLayer, PyramidROIAlign
 from mrcnn.config import Config
 from mrcnn.geometry.arrays import Array
@@ -50,8 +50,8 @@ def identity_block(
         stage,
         block,
         kernel_size=kernel_size,
-        use_bias=use_bias,
         train_bn=train_bn,
+        style=ResnetStyle(bias_before_norm=use_bias),
     )
 
 
@@ -77,8 +77,8 @@ def conv_block(
         kernel_size=kernel_size,
         strides=strides,
         project=True,
-        use_bias=use_bias,
         train_bn=train_bn,
+        style=ResnetStyle(bias_before_norm=use_bias),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from mrcnn.geometry.arrays import Array
+
 
 @keras.saving.register_keras_serializable(package="mrcnn")
 class BatchNorm(keras.layers.BatchNormalization):
@@ -37,6 +39,9 @@ class BatchNorm(keras.layers.BatchNormalization):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         keras.layers.Layer.trainable.fset(self, value and not self.frozen)
+
+    def call(self, inputs: Array, training: bool | None = None) -> Array:
+        return super().call(inputs, training=training)
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)

@@ -18,7 +18,6 @@ NOT_VISIBLE = {"LooseVersion", "IPython"}
 
 # Methods whose first parameters are matterport's, and more of which are optional.
 EXTENDED = {
-    "BatchNorm.call",
     "MaskRCNN.__init__",
     "MaskRCNN.train",
     "MaskRCNN.detect",

@@ -110,3 +110,35 @@ def test_planning_a_file_does_not_read_its_pixels(tmp_path):
 def test_groups_keep_the_order_of_shapes_and_images():
     groups = group_by_shape([(1, 2), (3, 4), [1, 2], (5, 6), (3, 4)])
     assert list(groups.items()) == [((1, 2), [0, 2]), ((3, 4), [1, 4]), ((5, 6), [3])]
+
+
+def test_images_may_be_standardized_and_keep_fractions():
+    image = np.zeros((2, 2, 3), "uint8")
+    image[:, 1] = 1  # between the two columns lie fractions
+    knobs = {"IMAGE_RESIZE_MODE": "shorter_side", "PIXEL_STD": 2.0}
+    bytes_only, _, _ = mold_inputs([image], config(**knobs), pad_after_mean=True)
+    fractions, metas, windows = mold_inputs(
+        [image], config(**knobs, RESIZE_TO_FLOAT=True), pad_after_mean=True
+    )
+    mean = TinyConfig.MEAN_PIXEL
+    assert fractions.shape == (1, 64, 64, 3)
+    grey_levels = fractions[0] * 2.0 + mean
+    np.testing.assert_allclose(
+        grey_levels[5, [0, 32, 63], 0], [0, 33 / 64, 1], atol=1e-4
+    )
+    assert {*np.round(bytes_only[0, ..., 0] * 2 + mean[0], 3).ravel()} == {0.0, 1.0}
+    assert parse_image_meta(metas[0]).scale == 32
+    assert windows.tolist() == [[0, 0, 64, 64]]
+
+
+def test_sides_in_the_mode_of_the_shorter_side_are_multiples_of_32():
+    made = config(IMAGE_RESIZE_MODE="shorter_side", IMAGE_MIN_DIM=40)
+    molded, _, windows = mold_inputs(
+        [np.zeros((20, 50, 3), "uint8")], made, pad_after_mean=True
+    )
+    assert molded.shape == (1, 64, 128, 3)
+    assert windows.tolist() == [[0, 0, 40, 100]]
+    molded, _, _ = mold_inputs(
+        [np.zeros((40, 45, 3), "uint8")], made, pad_after_mean=True
+    )
+    assert molded.shape == (1, 64, 64, 3)

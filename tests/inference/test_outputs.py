@@ -131,3 +131,17 @@ def test_no_detections_give_empty_arrays():
     assert result.rois.shape == (0, 4)
     assert result.masks.shape == (64, 128, 0)
     assert not unmold_aligned(np.zeros((0, 6))).has_masks
+
+
+def test_masks_may_be_pasted_with_a_border():
+    table = detections([20, 8, 28, 16, 1, 0.9])  # rows 8..24, columns 16..32
+    patches = np.ones((1, 14, 14), "float32")
+    plain = unmold_aligned(table, patches)
+    framed = unmold_aligned(table, patches, paste_with_border=True)
+    np.testing.assert_array_equal(plain.rois, framed.rois)
+    assert plain.masks.sum() == 16 * 16
+    # A side of 16 grows to 16 * 16 / 14 = 18.3 pixels, or 20 whole ones, of which the
+    # border of one cell at each end takes 20 / 16. The corners are rounded.
+    assert framed.masks.sum() == 18 * 18 - 4
+    assert framed.masks[7:25, 16:32].all()
+    assert framed.masks[8:24, 15:33].all()
