@@ -1,1 +1,4 @@
-"""Measures of speed and memory; `python -m benchmarks` prints them all."""
+"""Measures of speed and memory; `python -m benchmarks` prints them all.
+
+What half an hour of training reaches is measured by `python -m benchmarks.learning`.
+"""

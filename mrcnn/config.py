@@ -1,9 +1,10 @@
 """Every knob of the system, its unit, its default and when to change it.
 
 A config is a class: subclass `Config`, override the knobs that differ, and hand an
-instance to `MaskRCNN`. Values that follow from knobs (the last section) are computed
-when an instance is made. How configs print, save and load is told in `knobs.py`, and
-what values are legal in `config_checks.py`; `Config().validate()` checks them all.
+instance to `MaskRCNN`. Those in which whole systems differ are in `system_knobs.py`.
+Values that follow from knobs (the last section) are computed when an instance is made.
+How configs print, save and load is told in `knobs.py`, and what values are legal in
+`config_checks.py`; `Config().validate()` checks them all.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,9 +15,10 @@ import numpy as np
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.conventions import GeometryName
 from mrcnn.knobs import Knobs
+from mrcnn.system_knobs import SystemKnobs
 
 
-class Config(Knobs):
+class Config(SystemKnobs, Knobs):
     """All knobs with their defaults, made to be subclassed."""
 
     # --- The experiment ---------------------------------------------------------
@@ -32,9 +34,9 @@ class Config(Knobs):
     # 1024 x 1024; lower it when memory runs out, raise it for small images.
     IMAGES_PER_GPU = 2
 
-    # Training steps in an epoch, each on one batch. It need not match the number of
-    # images: checkpoints are written and validation runs at the end of an epoch, so
-    # lower it to see results more often.
+    # Training steps in an epoch, each on one batch, rounded up. It need not match the
+    # number of images: checkpoints are written and validation runs at the end of an
+    # epoch, so lower it to see results more often.
     STEPS_PER_EPOCH = 1000
 
     # For configs of old: validation runs over the whole set, in order, whatever this
@@ -95,7 +97,10 @@ class Config(Knobs):
     #           the work on padding where images are long and narrow;
     # "crop"    enlarged where needed, then a random square of IMAGE_MIN_DIM is cut
     #           out, for training on small parts of large images;
-    # "none"    left as it is; both sides must be multiples of 64.
+    # "none"    left as it is; both sides must be multiples of 64;
+    # "shorter_side"  resized up or down, so that the shorter side has IMAGE_MIN_DIM
+    #           pixels or the longer one IMAGE_MAX_DIM, whichever is less, and padded
+    #           at the bottom and the right to the next multiples of 32.
     IMAGE_RESIZE_MODE = "square"
 
     # Pixels that the image's shorter side is enlarged to at least, as far as
@@ -108,7 +113,8 @@ class Config(Knobs):
     IMAGE_MAX_DIM = 1024
 
     # Factor by which images are enlarged at least, even beyond IMAGE_MIN_DIM; 0 asks
-    # for none. Above 1 it makes small objects larger than the smallest anchors.
+    # for none, as the mode "shorter_side" does. Above 1 it makes small objects larger
+    # than the smallest anchors.
     IMAGE_MIN_SCALE = 0
 
     # In place of IMAGE_MIN_DIM, sides of which training takes one at random for each
@@ -117,7 +123,7 @@ class Config(Knobs):
     TRAIN_SCALES: Sequence[int] | None = None
 
     # True makes up each training batch of images of like width over height, which
-    # saves the padding between them in the modes "pad64" and "none".
+    # saves the padding between them in the modes that do not make all images alike.
     ASPECT_GROUPING = False
 
     # Channels of an image: 3 for colour, 1 for grey, 4 with an extra band. With
@@ -154,7 +160,7 @@ class Config(Knobs):
 
     # Pixels of the molded image; proposals with a shorter side are dropped. 0 keeps
     # all, which small objects need.
-    RPN_MIN_SIZE = 0
+    RPN_MIN_SIZE: float = 0
 
     # Proposals of an image after suppression, in training and in inference. Fewer
     # make the second stage faster; a few hundred do for images with few objects.
@@ -299,7 +305,7 @@ class Config(Knobs):
     DETECTION_PER_CLASS = False
 
     # Pixels of the molded image; detections with a shorter side are dropped.
-    DETECTION_MIN_SIZE = 0
+    DETECTION_MIN_SIZE: float = 0
 
     # Probability, 0..1, from which a pixel belongs to a detection's mask. Lower
     # makes masks fatter.
@@ -378,8 +384,8 @@ class Config(Knobs):
     BATCH_SIZE: int
 
     # (height, width, channels) of the molded image: squares of IMAGE_MIN_DIM in
-    # "crop" mode, of IMAGE_MAX_DIM otherwise; in the modes "pad64" and "none", where
-    # images differ, it is no more than a typical shape.
+    # "crop" mode, of IMAGE_MAX_DIM otherwise; where molded images differ, as they do in
+    # the mode "pad64", it is no more than a typical shape.
     IMAGE_SHAPE: Array
 
     # Numbers in an image's meta vector: 12 and one for each class.

@@ -9,23 +9,33 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from mrcnn.config_rules import (
     Check,
+    class_weights,
+    confidence,
+    function,
     name_of,
     none_or,
     number,
+    number_or_numbers,
     numbers,
     quoted,
+    text,
     truth,
     whole_number,
 )
 from mrcnn.geometry.conventions import CONVENTIONS
+from mrcnn.geometry.resizing import SIDE_STEPS
 from mrcnn.image_meta import LENGTH_WITHOUT_CLASSES
 
 Problem = tuple[str, Any, str]
 
 BACKBONES = ["resnet18", "resnet34", "resnet50", "resnet101"]
-RESIZE_MODES = ["square", "pad64", "crop", "none"]
+RESIZE_MODES = [*SIDE_STEPS]
+OBJECTNESS = ["softmax", "sigmoid"]
+BOX_HEADS = ["conv", "2fc", "4conv1fc"]
 BOX_LOSS_NORMS = ["positives", "sampled"]
 RESNET_STRIDES = [4, 8, 16, 32, 64]
 SCHEDULES = ["constant", "step", "cosine"]
@@ -38,9 +48,6 @@ LOSSES = [
     "mrcnn_bbox_loss",
     "mrcnn_mask_loss",
 ]
-
-# The coarsest level, P6, has one cell for so many pixels along each side.
-SIDE_UNIT = 64
 
 
 def check_config(config: Any) -> None:
@@ -76,47 +83,10 @@ def find_problems(config: Any) -> list[Problem]:
 # --- Rules: one value alone -------------------------------------------------------
 
 
-def text(value: Any) -> str | None:
-    """A check for a string that can be the name of a folder."""
-    fits = isinstance(value, str) and value.strip() and not set(value) & set("/\\\0")
-    return None if fits else "give a short name in quotes, without slashes"
-
-
-def function(value: Any) -> str | None:
-    """A check for anything that can be called."""
-    return None if callable(value) else "give a function"
-
-
 def backbone(value: Any) -> str | None:
     """A check for a built-in backbone or a function that builds one."""
     named = name_of(BACKBONES, ", or a function that builds the stages C1 to C5")
     return None if callable(value) else named(value)
-
-
-def confidence(value: Any) -> str | None:
-    """A check for a score, or a dict of class names or ids to scores."""
-    score = number(0, 1)
-    if not isinstance(value, dict):
-        remedy = score(value)
-        return remedy and f"{remedy}, or a dict of classes to such numbers"
-    for key, item in value.items():
-        if not isinstance(key, str) and whole_number(1)(key) is not None:
-            return f"{key!r} is no class: use class names, or class ids from 1 up"
-        if score(item) is not None:
-            return f"for the class {key!r}, {score(item)}"
-    return None
-
-
-def class_weights(value: Any) -> str | None:
-    """A check for a dict of class names or ids to factors."""
-    if not isinstance(value, dict):
-        return "give a dict of classes to factors"
-    for key, item in value.items():
-        if not isinstance(key, str) and whole_number(0)(key) is not None:
-            return f"{key!r} is no class: use class names, or class ids from 0 up"
-        if number(0)(item) is not None:
-            return f"for the class {key!r}, {number(0)(item)}"
-    return None
 
 
 def loss_weights(value: Any) -> str | None:
@@ -134,7 +104,6 @@ def loss_weights(value: Any) -> str | None:
 
 
 _count = whole_number(1)
-_steps = whole_number(1, hint=" (images // BATCH_SIZE, not /)")
 _share = number(0, 1, above=True)
 _iou = number(0, 1)
 _positive = number(0, above=True)
@@ -144,8 +113,8 @@ RULES: dict[str, Check] = {
     "NAME": none_or(text),
     "GPU_COUNT": _count,
     "IMAGES_PER_GPU": _count,
-    "STEPS_PER_EPOCH": _steps,
-    "VALIDATION_STEPS": _steps,
+    "STEPS_PER_EPOCH": _positive,
+    "VALIDATION_STEPS": number(0),
     "GEOMETRY": none_or(name_of(list(CONVENTIONS))),
     "BACKBONE": backbone,
     "COMPUTE_BACKBONE_SHAPE": none_or(function),
@@ -154,6 +123,11 @@ RULES: dict[str, Check] = {
     "FPN_CLASSIF_FC_LAYERS_SIZE": _count,
     "TRAIN_BN": none_or(truth),
     "BATCH_NORM_MOMENTUM": number(0, 1),
+    "STRIDE_IN_1X1": truth,
+    "SYMMETRIC_PADDING": truth,
+    "BIAS_BEFORE_NORM": truth,
+    "NORM_EPSILON": number(0),
+    "FPN_NORM": truth,
     "NUM_CLASSES": whole_number(1, hint=": your classes and 1 for the background"),
     "IMAGE_RESIZE_MODE": name_of(RESIZE_MODES),
     "IMAGE_MIN_DIM": _count,
@@ -163,10 +137,21 @@ RULES: dict[str, Check] = {
     "ASPECT_GROUPING": truth,
     "IMAGE_CHANNEL_COUNT": _count,
     "MEAN_PIXEL": numbers(number(-math.inf), hint=", one for each channel"),
+    "PIXEL_STD": number_or_numbers(_positive),
+    "RESIZE_TO_FLOAT": truth,
     "RPN_ANCHOR_SCALES": numbers(_positive, hint=", one for each pyramid level"),
     "RPN_ANCHOR_RATIOS": numbers(_positive),
     "RPN_ANCHOR_STRIDE": _count,
+    "ANCHOR_STRIDES_FROM_MAPS": truth,
+    "ANCHOR_OFFSET": number(0, 1),
+    "ROUND_ANCHORS": none_or(truth),
+    "RPN_CHANNELS": _count,
+    "RPN_NUM_CONVS": _count,
+    "RPN_OBJECTNESS": name_of(OBJECTNESS),
+    "RPN_PER_LEVEL": truth,
+    "RPN_CLIP_TO_WINDOW": truth,
     "PRE_NMS_LIMIT": _count,
+    "PRE_NMS_LIMIT_TRAINING": none_or(_count),
     "RPN_NMS_THRESHOLD": _iou,
     "RPN_MIN_SIZE": number(0),
     "POST_NMS_ROIS_TRAINING": _count,
@@ -193,6 +178,9 @@ RULES: dict[str, Check] = {
     "FOCAL_GAMMA": number(0),
     "USE_MINI_MASK": truth,
     "MINI_MASK_SHAPE": _side,
+    "ROI_HALF_PIXEL": truth,
+    "BOX_HEAD": name_of(BOX_HEADS),
+    "MASK_HEAD_NORM": truth,
     "POOL_SIZE": _count,
     "MASK_POOL_SIZE": _count,
     "MASK_SHAPE": _side,
@@ -207,6 +195,7 @@ RULES: dict[str, Check] = {
     "DETECTION_PER_CLASS": truth,
     "DETECTION_MIN_SIZE": number(0),
     "MASK_THRESHOLD": number(0, 1),
+    "PASTE_WITH_BORDER": truth,
     "LEARNING_RATE": _positive,
     "LEARNING_MOMENTUM": number(0, 1),
     "LEARNING_RATE_BATCH_SIZE": none_or(_count),
@@ -240,8 +229,10 @@ def min_dim_fits_pyramid(min_dim: int, mode: str) -> str | None:
 
 
 def min_dim_is_below_max_dim(min_dim: int, max_dim: int, mode: str) -> str | None:
-    """The other modes look at one of the two sides only."""
-    return not_above("IMAGE_MAX_DIM")(min_dim, max_dim) if mode == "square" else None
+    """Elsewhere the molded side does not depend on it, and IMAGE_MAX_DIM wins."""
+    if mode != "shorter_side":
+        return None
+    return not_above("IMAGE_MAX_DIM")(min_dim, max_dim)
 
 
 def train_scales_fit_mode(
@@ -252,7 +243,7 @@ def train_scales_fit_mode(
         return None
     if mode in ("crop", "none"):
         return f"give None, as IMAGE_RESIZE_MODE = {mode!r} has one scale only"
-    if mode == "square":
+    if mode in ("square", "shorter_side"):
         remedy = not_above("IMAGE_MAX_DIM")(max(scales), max_dim)
         return remedy and f"for each item, {remedy}"
     remedies = [remedy for scale in scales if (remedy := _fits_pyramid(scale))]
@@ -263,6 +254,12 @@ def mean_pixel_fits_channels(mean_pixel: Sequence[float], channels: int) -> str 
     """One mean for each channel."""
     fits = len(mean_pixel) == channels
     return None if fits else f"give IMAGE_CHANNEL_COUNT = {channels} numbers"
+
+
+def pixel_std_fits_channels(pixel_std: Any, channels: int) -> str | None:
+    """One deviation for all channels, or one for each."""
+    fits = np.ndim(pixel_std) == 0 or len(pixel_std) == channels
+    return None if fits else f"give one number, or IMAGE_CHANNEL_COUNT = {channels}"
 
 
 def scales_fit_strides(scales: Sequence[float], strides: Sequence[int]) -> str | None:
@@ -347,11 +344,12 @@ def not_above(other: str) -> Check:
 
 
 def _fits_pyramid(side: int) -> str | None:
-    if side % SIDE_UNIT == 0:
+    step = SIDE_STEPS["square"]
+    if side % step == 0:
         return None
-    below = side // SIDE_UNIT * SIDE_UNIT
-    choices = [str(near) for near in (below, below + SIDE_UNIT) if near]
-    return f"give a multiple of {SIDE_UNIT}, such as {' or '.join(choices)}"
+    below = side // step * step
+    choices = [str(near) for near in (below, below + step) if near]
+    return f"give a multiple of {step}, such as {' or '.join(choices)}"
 
 
 _SQUARE = ("IMAGE_MIN_DIM", "IMAGE_MAX_DIM", "IMAGE_RESIZE_MODE")
@@ -364,6 +362,7 @@ RELATIONS: list[tuple[tuple[str, ...], Check]] = [
     (("IMAGE_MIN_DIM", "IMAGE_RESIZE_MODE"), min_dim_fits_pyramid),
     (("TRAIN_SCALES", "IMAGE_RESIZE_MODE", "IMAGE_MAX_DIM"), train_scales_fit_mode),
     (("MEAN_PIXEL", "IMAGE_CHANNEL_COUNT"), mean_pixel_fits_channels),
+    (("PIXEL_STD", "IMAGE_CHANNEL_COUNT"), pixel_std_fits_channels),
     (("BACKBONE_STRIDES", "BACKBONE"), strides_fit_backbone),
     (("RPN_ANCHOR_SCALES", "BACKBONE_STRIDES"), scales_fit_strides),
     (("COMPUTE_BACKBONE_SHAPE", "BACKBONE"), custom_backbone_knows_shapes),

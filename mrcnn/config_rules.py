@@ -55,6 +55,18 @@ def numbers(rule: Check, length: int | None = None, hint: str = "") -> Check:
     return check
 
 
+def number_or_numbers(rule: Check) -> Check:
+    """A check for one number, or a list of them, that pass a rule."""
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
+            return numbers(rule)(value)
+        remedy = rule(value)
+        return remedy and f"{remedy}, or a list of such numbers"
+
+    return check
+
+
 def truth(value: Any) -> str | None:
     """A check for Python's own True and False, so that `is False` may be asked."""
     return None if isinstance(value, bool) else "give True or False"
@@ -79,6 +91,43 @@ def none_or(rule: Check) -> Check:
         return None if remedy is None else f"{remedy}, or None"
 
     return check
+
+
+def text(value: Any) -> str | None:
+    """A check for a string that can be the name of a folder."""
+    fits = isinstance(value, str) and value.strip() and not set(value) & set("/\\\0")
+    return None if fits else "give a short name in quotes, without slashes"
+
+
+def function(value: Any) -> str | None:
+    """A check for anything that can be called."""
+    return None if callable(value) else "give a function"
+
+
+def confidence(value: Any) -> str | None:
+    """A check for a score, or a dict of class names or ids to scores."""
+    score = number(0, 1)
+    if not isinstance(value, dict):
+        remedy = score(value)
+        return remedy and f"{remedy}, or a dict of classes to such numbers"
+    for key, item in value.items():
+        if not isinstance(key, str) and whole_number(1)(key) is not None:
+            return f"{key!r} is no class: use class names, or class ids from 1 up"
+        if score(item) is not None:
+            return f"for the class {key!r}, {score(item)}"
+    return None
+
+
+def class_weights(value: Any) -> str | None:
+    """A check for a dict of class names or ids to factors."""
+    if not isinstance(value, dict):
+        return "give a dict of classes to factors"
+    for key, item in value.items():
+        if not isinstance(key, str) and whole_number(0)(key) is not None:
+            return f"{key!r} is no class: use class names, or class ids from 0 up"
+        if number(0)(item) is not None:
+            return f"for the class {key!r}, {number(0)(item)}"
+    return None
 
 
 def nearest(value: Any, names: Sequence[str]) -> str:

@@ -18,13 +18,12 @@ import keras
 from keras import ops
 
 from mrcnn import network_layers
-from mrcnn.backbones.pyramid import build_pyramid
 from mrcnn.config import Config
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.conventions import GeometryName
 from mrcnn.heads.box import BoxHead
 from mrcnn.heads.mask import MaskHead
-from mrcnn.heads.rpn import apply_rpn_head
+from mrcnn.heads.rpn import join_levels
 from mrcnn.layers.per_roi import PadRois, TrimRois
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.roi_align import PyramidROIAlign
@@ -40,11 +39,18 @@ class NetworkParts(NamedTuple):
     rpn_logits: Array  # [B, A, 2]
     rpn_probs: Array  # [B, A, 2]
     rpn_deltas: Array  # [B, A, 4]
+    level_probs: Sequence[Array]  # the parts of rpn_probs, level by level
     propose: ProposalLayer
     align_boxes: PyramidROIAlign
     box_head: BoxHead
     align_masks: PyramidROIAlign
     mask_head: MaskHead
+
+    @property
+    def scored_anchors(self) -> list[Array]:
+        """What `propose` takes."""
+        outputs = [self.rpn_probs, self.rpn_deltas, self.anchors, self.image_meta]
+        return [*outputs, *self.level_probs] if self.propose.per_level else outputs
 
 
 class Found(NamedTuple):
@@ -86,7 +92,8 @@ def assemble_network(
 
     Returns:
         A model of three inputs and seven outputs, under matterport's names:
-            input_image [B, H, W, channels], molded; H and W multiples of 64
+            input_image [B, H, W, channels], molded; H and W multiples of 64, or of 32
+                where P6 may round up
             input_image_meta [B, 12 + C]
             input_anchors [B, A, 4], normalized; see `network_anchors.py`
         and
@@ -124,9 +131,10 @@ def make_parts(
     """Inputs, backbone, pyramid and RPN as tensors, and the layers that come after."""
     image = keras.Input([None, None, config.IMAGE_CHANNEL_COUNT], name="input_image")
     stages = network_layers.stages(config, image)
-    levels = build_pyramid(stages, channels=config.TOP_DOWN_PYRAMID_SIZE)
+    levels = network_layers.pyramid(config, stages)
     rpn_head = network_layers.rpn_head(config)
-    rpn_logits, rpn_probs, rpn_deltas = apply_rpn_head(rpn_head, levels)
+    rpn_levels = [rpn_head(level) for level in levels]
+    rpn_logits, rpn_probs, rpn_deltas = join_levels(rpn_levels)
     return NetworkParts(
         image=image,
         image_meta=keras.Input([config.IMAGE_META_SIZE], name="input_image_meta"),
@@ -135,6 +143,7 @@ def make_parts(
         rpn_logits=rpn_logits,
         rpn_probs=rpn_probs,
         rpn_deltas=rpn_deltas,
+        level_probs=[probs for _, probs, _ in rpn_levels],
         box_head=network_layers.box_head(config),
         mask_head=network_layers.mask_head(config),
         **_weightless_parts(config, geometry, portable),
@@ -150,8 +159,7 @@ def second_stage(
     portable: bool = False,
 ) -> Found:
     """From proposals to boxes with classes, and to their masks."""
-    anchors = [parts.rpn_probs, parts.rpn_deltas, parts.anchors, parts.image_meta]
-    proposals = parts.propose(anchors)
+    proposals = parts.propose(parts.scored_anchors)
 
     # P6 serves the RPN alone.
     levels = parts.levels[:4]

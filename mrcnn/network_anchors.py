@@ -6,7 +6,11 @@ Shapes: A anchors over all levels.
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.geometry.anchors import feature_map_shapes, pyramid_anchors
+from mrcnn.geometry.anchors import (
+    backbone_map_shapes,
+    level_strides,
+    pyramid_anchors,
+)
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.boxes import normalize_boxes
 from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
@@ -37,15 +41,21 @@ def pixel_anchors_for_image(
     config: Config, image_shape: Array, geometry: GeometryName
 ) -> np.ndarray:
     """The same anchors in pixels. -> float64 [A, 4]"""
-    if callable(config.BACKBONE) and config.COMPUTE_BACKBONE_SHAPE is not None:
-        shapes = np.asarray(config.COMPUTE_BACKBONE_SHAPE(image_shape))
-    else:
-        shapes = feature_map_shapes(image_shape, config.BACKBONE_STRIDES)
+    strides: Array = config.BACKBONE_STRIDES
+    shapes = backbone_map_shapes(
+        image_shape, strides, config.BACKBONE, config.COMPUTE_BACKBONE_SHAPE
+    )
+    if config.ANCHOR_STRIDES_FROM_MAPS:
+        strides = level_strides(image_shape, shapes)
+    rounding = config.ROUND_ANCHORS
+    if rounding is None:
+        rounding = CONVENTIONS[geometry].round_anchors
     return pyramid_anchors(
         config.RPN_ANCHOR_SCALES,
         config.RPN_ANCHOR_RATIOS,
         shapes,
-        config.BACKBONE_STRIDES,
+        strides,
         config.RPN_ANCHOR_STRIDE,
-        round_anchors=CONVENTIONS[geometry].round_anchors,
+        round_anchors=rounding,
+        offset=config.ANCHOR_OFFSET,
     )

@@ -7,10 +7,12 @@ Shapes: B images, H W molded height and width, h w a feature map, F channels.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 
-from mrcnn.backbones.resnet import build_resnet
+from mrcnn.backbones.pyramid import build_pyramid
+from mrcnn.backbones.resnet import ResnetStyle, build_resnet
 from mrcnn.config import Config
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
@@ -27,8 +29,26 @@ def stages(config: Config, image: Array) -> list[Array]:
     if callable(config.BACKBONE):
         stages = config.BACKBONE(image, stage5=True, train_bn=config.TRAIN_BN)
     else:
-        stages = build_resnet(image, config.BACKBONE, train_bn=config.TRAIN_BN)
+        style = ResnetStyle(
+            stride_in_1x1=config.STRIDE_IN_1X1,
+            bias_before_norm=config.BIAS_BEFORE_NORM,
+            symmetric_padding=config.SYMMETRIC_PADDING,
+            norm_epsilon=config.NORM_EPSILON,
+        )
+        stages = build_resnet(
+            image, config.BACKBONE, train_bn=config.TRAIN_BN, style=style
+        )
     return list(stages)[-4:]
+
+
+def pyramid(config: Config, stages: Sequence[Array]) -> list[Array]:
+    """Levels P2..P6 of the stages C2..C5."""
+    return build_pyramid(
+        stages,
+        channels=config.TOP_DOWN_PYRAMID_SIZE,
+        norm=config.FPN_NORM,
+        **_norm_options(config),
+    )
 
 
 def rpn_head(config: Config) -> keras.Model:
@@ -37,6 +57,9 @@ def rpn_head(config: Config) -> keras.Model:
         config.TOP_DOWN_PYRAMID_SIZE,
         anchors_per_location=len(config.RPN_ANCHOR_RATIOS),
         anchor_stride=config.RPN_ANCHOR_STRIDE,
+        rpn_channels=config.RPN_CHANNELS,
+        num_convs=config.RPN_NUM_CONVS,
+        objectness=config.RPN_OBJECTNESS,
     )
 
 
@@ -48,8 +71,10 @@ def proposal_layer(
         config.POST_NMS_ROIS_INFERENCE,
         config.RPN_NMS_THRESHOLD,
         pre_nms_limit=config.PRE_NMS_LIMIT,
+        per_level=config.RPN_PER_LEVEL,
         delta_std=config.RPN_BBOX_STD_DEV,
         min_size=config.RPN_MIN_SIZE,
+        clip_to_window=config.RPN_CLIP_TO_WINDOW,
         edge_shift=CONVENTIONS[geometry].edge_shift,
         portable=portable,
         name="ROI",
@@ -71,6 +96,7 @@ def roi_align(
         round_fpn_level=convention.round_fpn_level,
         canonical_scale=config.ROI_CANONICAL_SCALE,
         canonical_level=config.ROI_CANONICAL_LEVEL,
+        half_pixel=config.ROI_HALF_PIXEL,
         portable=portable,
         name=name,
     )
@@ -81,9 +107,10 @@ def box_head(config: Config) -> BoxHead:
     return BoxHead(
         config.POOL_SIZE,
         config.NUM_CLASSES,
+        kind=config.BOX_HEAD,
         fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
-        train_bn=config.TRAIN_BN,
         class_agnostic=config.CLASS_AGNOSTIC_BOXES,
+        **_norm_options(config),
     )
 
 
@@ -91,8 +118,9 @@ def mask_head(config: Config) -> MaskHead:
     """From a roi's features to a mask patch for every class."""
     return MaskHead(
         config.NUM_CLASSES,
-        train_bn=config.TRAIN_BN,
+        norm=config.MASK_HEAD_NORM,
         class_agnostic=config.CLASS_AGNOSTIC_MASKS,
+        **_norm_options(config),
     )
 
 
@@ -116,6 +144,15 @@ def detection_layer(
         portable=portable,
         name="mrcnn_detection",
     )
+
+
+def _norm_options(config: Config) -> dict[str, Any]:
+    """Of the normalizations in pyramid and heads."""
+    return {
+        "train_bn": config.TRAIN_BN,
+        "norm_epsilon": config.NORM_EPSILON,
+        "bias_before_norm": config.BIAS_BEFORE_NORM,
+    }
 
 
 def confidence_by_class(

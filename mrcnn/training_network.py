@@ -26,7 +26,11 @@ from mrcnn.geometry.boxes import normalize_boxes
 from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
 from mrcnn.geometry.matching import POSITIVE
 from mrcnn.image_meta import parse_image_meta
-from mrcnn.layers.detection_targets import DetectionTargetLayer, PositiveRows
+from mrcnn.layers.detection_targets import (
+    DetectionTargetLayer,
+    PositiveRows,
+    PositivesOfBatch,
+)
 from mrcnn.layers.mask_targets import MaskTargetLayer
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.rpn_targets import RpnTargetLayer
@@ -108,8 +112,9 @@ def _propose(config: Config, parts: NetworkParts) -> Array:
     """As for detection, but more of them. -> [B, R, 4]"""
     options = parts.propose.get_config()
     options["proposal_count"] = config.POST_NMS_ROIS_TRAINING
+    options["pre_nms_limit"] = config.PRE_NMS_LIMIT_TRAINING or config.PRE_NMS_LIMIT
     propose = ProposalLayer.from_config(options)
-    return propose([parts.rpn_probs, parts.rpn_deltas, parts.anchors, parts.image_meta])
+    return propose(parts.scored_anchors)
 
 
 def _rpn_losses(
@@ -201,6 +206,10 @@ def _mask_loss(
         use_mini_mask=config.USE_MINI_MASK,
         name="mask_targets",
     )([rois, gt_indices, truth.boxes, truth.masks])
+    # Images have different numbers of positives; only these shall move statistics.
+    match, features, class_ids, target_masks = PositivesOfBatch(name="mask_rows")(
+        [match, features, class_ids, target_masks]
+    )
     return losses.mrcnn_mask_loss(
         parts.mask_head(features), class_ids, target_masks, match
     )

@@ -6,6 +6,7 @@ import pytest
 from mrcnn.config import Config
 from mrcnn.config_checks import RELATIONS, RULES, check_config, find_problems
 from mrcnn.knobs import DERIVED
+from mrcnn.system_knobs import SystemKnobs
 
 NAN = math.nan
 
@@ -24,8 +25,6 @@ def changed(**knobs) -> Config:
 COUNTS = [
     "GPU_COUNT",
     "IMAGES_PER_GPU",
-    "STEPS_PER_EPOCH",
-    "VALIDATION_STEPS",
     "TOP_DOWN_PYRAMID_SIZE",
     "FPN_CLASSIF_FC_LAYERS_SIZE",
     "NUM_CLASSES",
@@ -45,6 +44,8 @@ COUNTS = [
     "ROI_CANONICAL_LEVEL",
     "BATCH_SIZE",
     "ACCUMULATE_STEPS",
+    "RPN_CHANNELS",
+    "RPN_NUM_CONVS",
 ]
 UNIT_RANGES = [
     "RPN_NMS_THRESHOLD",
@@ -61,8 +62,10 @@ UNIT_RANGES = [
     "MASK_THRESHOLD",
     "LEARNING_MOMENTUM",
     "BATCH_NORM_MOMENTUM",
+    "ANCHOR_OFFSET",
 ]
 NOT_NEGATIVE = [
+    "VALIDATION_STEPS",
     "IMAGE_MIN_SCALE",
     "RPN_MIN_SIZE",
     "DETECTION_MIN_SIZE",
@@ -70,8 +73,14 @@ NOT_NEGATIVE = [
     "RPN_SMOOTH_L1_BETA",
     "SMOOTH_L1_BETA",
     "FOCAL_GAMMA",
+    "NORM_EPSILON",
 ]
-ABOVE_ZERO = ["ROI_CANONICAL_SCALE", "LEARNING_RATE", "GRADIENT_CLIP_NORM"]
+ABOVE_ZERO = [
+    "STEPS_PER_EPOCH",
+    "ROI_CANONICAL_SCALE",
+    "LEARNING_RATE",
+    "GRADIENT_CLIP_NORM",
+]
 QUOTAS = ["RPN_POSITIVE_RATIO", "ROI_POSITIVE_RATIO"]
 SWITCHES = [
     "USE_MINI_MASK",
@@ -83,6 +92,18 @@ SWITCHES = [
     "DETECTION_CLASS_AGNOSTIC_NMS",
     "TRAIN_BN",
     "ASPECT_GROUPING",
+    "RESIZE_TO_FLOAT",
+    "STRIDE_IN_1X1",
+    "SYMMETRIC_PADDING",
+    "BIAS_BEFORE_NORM",
+    "FPN_NORM",
+    "ANCHOR_STRIDES_FROM_MAPS",
+    "ROI_HALF_PIXEL",
+    "ROUND_ANCHORS",
+    "RPN_PER_LEVEL",
+    "RPN_CLIP_TO_WINDOW",
+    "MASK_HEAD_NORM",
+    "PASTE_WITH_BORDER",
 ]
 ROWS = [
     "BACKBONE_STRIDES",
@@ -119,13 +140,18 @@ BAD_VALUES = [
     ("IMAGE_RESIZE_MODE", "squared"),
     ("IMAGE_RESIZE_MODE", None),
     ("IMAGE_MAX_DIM", 1000),
-    ("IMAGE_MIN_DIM", 1088),
     ("TRAIN_SCALES", 800),
     ("TRAIN_SCALES", []),
     ("TRAIN_SCALES", [640, 0]),
     ("TRAIN_SCALES", [640, 1025]),
     ("MEAN_PIXEL", [1.0]),
     ("MEAN_PIXEL", np.zeros((1, 3))),
+    *[("PIXEL_STD", bad) for bad in (0, -1, None, NAN, [], [1, 0, 1], [1, 2], "1")],
+    ("PRE_NMS_LIMIT_TRAINING", 0),
+    ("PRE_NMS_LIMIT_TRAINING", 0.5),
+    ("RPN_OBJECTNESS", "logistic"),
+    ("BOX_HEAD", "3fc"),
+    ("BOX_HEAD", None),
     ("RPN_ANCHOR_SCALES", (32, 64)),
     ("RPN_ANCHOR_SCALES", (0, 64, 128, 256, 512)),
     ("RPN_ANCHOR_RATIOS", [0.5, -1]),
@@ -198,12 +224,20 @@ GOOD_VALUES = [
     ("BACKBONE", "resnet18"),
     ("BACKBONE_STRIDES", (4, 8, 16, 32, 64)),
     ("IMAGE_MIN_DIM", 777),
+    ("IMAGE_MIN_DIM", 1088),
+    ("STEPS_PER_EPOCH", 100 / 3),
+    ("VALIDATION_STEPS", 0),
     ("IMAGE_SHAPE", [512, 512, 3]),
     ("IMAGE_SHAPE", np.array([512, 640, 3])),
     ("TRAIN_SCALES", (640, 800)),
     ("TRAIN_SCALES", np.array([800])),
     ("MEAN_PIXEL", [0, 0, 0]),
     ("MEAN_PIXEL", (-1.5, 0.0, 2)),
+    ("PIXEL_STD", np.float32(58)),
+    ("PIXEL_STD", (58, 57, 57.5)),
+    ("PIXEL_STD", np.ones(3)),
+    ("PRE_NMS_LIMIT_TRAINING", None),
+    ("BOX_HEAD", "4conv1fc"),
     ("RPN_ANCHOR_SCALES", np.array([8, 16, 32, 64, 128])),
     ("RPN_ANCHOR_RATIOS", (1,)),
     ("MASK_SHAPE", (28, 28)),
@@ -229,8 +263,10 @@ def test_a_legal_value_passes(knob, value):
 
 
 def test_every_knob_and_every_computed_value_is_checked():
-    knobs = {name for name in vars(Config) if name.isupper()}
-    assert RULES.keys() == knobs
+    owners = [vars(Config), vars(SystemKnobs)]
+    assert RULES.keys() == {
+        name for owner in owners for name in owner if name.isupper()
+    }
     assert {blamed for (blamed, *_), _ in RELATIONS} >= DERIVED.keys()
 
 
@@ -272,11 +308,13 @@ def test_a_name_that_is_nearly_right_is_corrected(knob, value, nearest):
     [
         ("square", 100, 1024, []),
         ("square", 100, 1000, ["IMAGE_MAX_DIM"]),
-        ("square", 1100, 1000, ["IMAGE_MIN_DIM", "IMAGE_MAX_DIM"]),
+        ("square", 1100, 1000, ["IMAGE_MAX_DIM"]),
         ("crop", 512, 500, []),
         ("crop", 500, 1024, ["IMAGE_MIN_DIM"]),
         ("pad64", 500, 1000, []),
         ("none", 500, 333, []),
+        ("shorter_side", 500, 999, []),
+        ("shorter_side", 1000, 999, ["IMAGE_MIN_DIM"]),
     ],
 )
 def test_sides_are_checked_where_the_molded_image_depends_on_them(
@@ -293,6 +331,8 @@ def test_sides_are_checked_where_the_molded_image_depends_on_them(
     [
         ("square", (640, 1000), False),
         ("square", (640, 2000), True),
+        ("shorter_side", (641, 1024), False),
+        ("shorter_side", (640, 1025), True),
         ("pad64", (640, 2048), False),
         ("pad64", (640, 1000), True),
         ("crop", (640,), True),

@@ -8,6 +8,7 @@ from mrcnn.config_rules import (
     nearest,
     none_or,
     number,
+    number_or_numbers,
     numbers,
     quoted,
     truth,
@@ -61,3 +62,12 @@ def test_none_may_stand_for_no_value():
     check = none_or(truth)
     assert check(None) is check(True) is None
     assert check(3) == "give True or False, or None"
+
+
+def test_one_number_may_stand_for_many():
+    check = number_or_numbers(number(0, above=True))
+    for right in (2.5, [1, 2.5], (3,), np.ones(3)):
+        assert check(right) is None
+    assert check(0) == "give a number above 0, or a list of such numbers"
+    assert check([1, 0]) == "for each item, give a number above 0"
+    assert check(None) is not None

@@ -29,3 +29,30 @@ def test_a_callable_backbone_says_its_own_shapes():
 
     anchors = pixel_anchors_for_image(CallableConfig(), (64, 64), "aligned")
     assert len(anchors) == 3 * (4 + 4)
+
+
+def test_distances_between_anchors_may_follow_a_map_that_was_rounded_up():
+    config = TinyConfig()
+    plain = pixel_anchors_for_image(config, (96, 64), "aligned")
+    config.ANCHOR_STRIDES_FROM_MAPS = True
+    fitted = pixel_anchors_for_image(config, (96, 64), "aligned")
+    # P6 has two rows, 64 pixels apart, or half of the image's 96.
+    np.testing.assert_array_equal(fitted[:-3], plain[:-3])
+    np.testing.assert_array_equal(fitted[-3:] - plain[-3:], [[-16, 0, -16, 0]] * 3)
+
+
+def test_anchors_may_stand_in_the_middle_of_their_cells_and_keep_fractions():
+    config = TinyConfig()
+    config.RPN_ANCHOR_RATIOS = [2]
+    plain = pixel_anchors_for_image(config, (64, 64), "aligned")
+    config.ANCHOR_OFFSET = 0.5
+    moved = pixel_anchors_for_image(config, (64, 64), "aligned")
+    np.testing.assert_array_equal(moved[:256] - plain[:256], np.full((256, 4), 2))
+    np.testing.assert_array_equal(moved[-1] - plain[-1], [32] * 4)
+    config.ANCHOR_OFFSET, config.ROUND_ANCHORS = 0.0, False
+    exact = pixel_anchors_for_image(config, (64, 64), "aligned")
+    # The area of 8 pixels squared, twice as wide as high, is 5.66 by 11.31.
+    half_height, half_width = 4 / 2**0.5, 4 * 2**0.5
+    corner = [-half_height, -half_width, half_height, half_width]
+    np.testing.assert_allclose(exact[0], corner)
+    np.testing.assert_array_equal(plain[0], np.round(corner))

@@ -122,3 +122,23 @@ def test_threads_share_one_network():
         thread.join()
     assert len(models) == 4
     assert len(set(map(id, models))) == 1
+
+
+def test_detection_follows_what_layers_with_weights_do():
+    cache, config = NetworkCache(), TinyConfig()
+    old = cache.detector(config, "aligned", masks=False)
+    config.SYMMETRIC_PADDING, config.NORM_EPSILON = True, 0.5
+    new = cache.detector(config, "aligned", masks=False)
+    assert old.get_layer("bn_conv1").epsilon != new.get_layer("bn_conv1").epsilon == 0.5
+    for before, after in zip(old.get_weights(), new.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_detection_follows_suppression_by_levels():
+    cache, config = NetworkCache(), TinyConfig()
+    joint = cache.detector(config, "aligned", masks=False)
+    config.RPN_PER_LEVEL = True
+    by_level = cache.detector(config, "aligned", masks=False)
+    assert not joint.get_layer("ROI").per_level
+    assert by_level.get_layer("ROI").per_level
+    assert {id(w) for w in by_level.weights} == {id(w) for w in joint.weights}

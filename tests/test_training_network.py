@@ -12,6 +12,7 @@ from mrcnn.geometry.boxes import encode_boxes, normalize_boxes, pairwise_iou
 from mrcnn.geometry.conventions import CONVENTIONS
 from mrcnn.geometry.matching import NEGATIVE, POSITIVE, match_anchors
 from mrcnn.heads.mask import MaskHead
+from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.losses import LOSS_NAMES
 from mrcnn.training_network import (
     COUNT_NAMES,
@@ -123,6 +124,7 @@ INTERMEDIATE = [
     "mrcnn_bbox",
     "positive_rois",
     "mask_targets",
+    "mask_rows",
     "mrcnn_mask",
 ]
 
@@ -146,7 +148,7 @@ def drawn_rows(match, kinds):
 def numpy_losses(tensors):
     anchors, anchor_match, anchor_targets = tensors["rpn_targets"]
     _, match, _, class_ids, targets = tensors["proposal_targets"]
-    mask_match, _, _, mask_class_ids = tensors["positive_rois"]
+    mask_match, _, mask_class_ids, mask_targets = tensors["mask_rows"]
     drawn = drawn_rows(anchor_match, [POSITIVE, NEGATIVE])
     where = {row: (row[0], anchors[row]) for row in drawn}
     return {
@@ -183,7 +185,7 @@ def numpy_losses(tensors):
             [
                 binary_entropy(tensors["mrcnn_mask"][row][y, x, mask_class_ids[row]], t)
                 for row in drawn_rows(mask_match, [POSITIVE])
-                for (y, x), t in np.ndenumerate(tensors["mask_targets"][row])
+                for (y, x), t in np.ndenumerate(mask_targets[row])
             ]
         ),
     }
@@ -292,6 +294,19 @@ def test_images_without_objects_train_the_rpn_and_the_classifier(model):
         assert (losses[name] > 0) == learns
         assert (max(gradients.values()) > 0) == learns
         assert all(map(math.isfinite, gradients.values()))
+
+
+def test_the_mask_head_sees_positive_rois_alone(model):
+    # One image has many positives and one has none.
+    batch = batch_of(TrainingConfig(), "aligned", [SCENES[0], EMPTY])
+    tensors = intermediate_tensors(model, batch)
+    is_positive = tensors["positive_rois"][0] == POSITIVE
+    assert not is_positive.all()
+    assert tensors["mask_rows"][0].tolist() == [[POSITIVE]] * is_positive.sum()
+    assert tensors["mrcnn_mask"].shape[:2] == (is_positive.sum(), 1)
+    np.testing.assert_array_equal(
+        tensors["mask_rows"][3][:, 0], tensors["mask_targets"][is_positive]
+    )
 
 
 def test_no_gt_slots_are_images_without_objects(model):
@@ -501,3 +516,12 @@ def test_class_weights_go_by_name_or_id():
     assert weights_by_class(TrainingConfig(), names) is None
     with pytest.raises(ValueError, match=r"CLASS_WEIGHTS names the class 'ball'"):
         weights_by_class(config, ["background", "box"])
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(40, 40), (None, 70)])
+def test_training_may_rank_other_numbers_of_anchors(parts, limit, expected):
+    config = changed(PRE_NMS_LIMIT=70, PRE_NMS_LIMIT_TRAINING=limit)
+    model = build_training_network(config, "aligned", parts)
+    (propose,) = [one for one in model.layers if isinstance(one, ProposalLayer)]
+    assert propose.pre_nms_limit == expected
+    assert propose.proposal_count == config.POST_NMS_ROIS_TRAINING

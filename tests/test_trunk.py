@@ -8,7 +8,7 @@ import pytest
 
 from mrcnn.backbones.pyramid import build_pyramid
 from mrcnn.backbones.resnet import build_resnet
-from mrcnn.heads.rpn import apply_rpn_head, build_rpn_head
+from mrcnn.heads.rpn import build_rpn_head, join_levels
 from tests.conftest import FIXTURES
 from tests.fixtures.weights_recipe import keras_weight
 
@@ -18,7 +18,8 @@ def build_trunk(architecture):
     image = keras.Input((None, None, 3), name="input_image")
     stages = build_resnet(image, architecture)
     levels = build_pyramid(stages[1:])
-    rpn = apply_rpn_head(build_rpn_head(256, 3), levels)
+    head = build_rpn_head(256, 3)
+    rpn = join_levels([head(level) for level in levels])
     watched = [stages[-1], levels[0], levels[3], levels[4]]
     return keras.Model(image, [*watched, *rpn])
 

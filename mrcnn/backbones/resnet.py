@@ -3,7 +3,7 @@
 Layers bear the names of matterport's checkpoints: `res4b_branch2a` is the first
 convolution of the second block of stage 4, `bn4b_branch2a` its normalization. The
 blocks are those of He et al., "Deep Residual Learning for Image Recognition",
-section 4.1, with the stride in a block's first convolution.
+section 4.1; `ResnetStyle` tells what implementations make of them.
 
 Shapes: B images, H W molded height and width, h w a feature map, F channels.
 """
@@ -32,12 +32,34 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
+class ResnetStyle(NamedTuple):
+    """What tells one implementation of a ResNet from another."""
+
+    stride_in_1x1: bool = True
+    """Whether a bottleneck shrinks the map in its first convolution, of 1x1, or in the
+    one of 3x3."""
+
+    bias_before_norm: bool = True
+    """Whether convolutions have a bias, though a normalization follows."""
+
+    symmetric_padding: bool = False
+    """Whether what shrinks a map pads it alike on all sides, or, where a padding is
+    odd, with the greater part at the bottom and the right."""
+
+    norm_epsilon: float = 1e-3
+    """What normalizations add to the variance."""
+
+
+MATTERPORT = ResnetStyle()
+
+
 def build_resnet(
     image: Array,
     architecture: str,
     *,
     stage5: bool = True,
     train_bn: bool | None = None,
+    style: ResnetStyle = MATTERPORT,
 ) -> list[Array]:
     """Feature maps of all stages.
 
@@ -47,6 +69,7 @@ def build_resnet(
         stage5: whether to build the last stage
         train_bn: False freezes every normalization; otherwise they follow Keras'
             training flag
+        style: whose ResNet it is
 
     Returns:
         C1 to C5, [B, h, w, F] with 4, 4, 8, 16 and 32 pixels a cell, sides rounded
@@ -58,7 +81,7 @@ def build_resnet(
             f"choose one of {', '.join(ARCHITECTURES)}."
         )
     blocks, is_bottleneck = ARCHITECTURES[architecture]
-    features = build_stem(image, train_bn=train_bn)
+    features = build_stem(image, train_bn=train_bn, style=style)
     stages = [features]
     for stage, num_blocks in zip((2, 3, 4, 5), blocks, strict=True):
         if stage == 5 and not stage5:
@@ -77,21 +100,32 @@ def build_resnet(
                 strides=2 if starts_stage and stage > 2 else 1,
                 project=starts_stage and (is_bottleneck or stage > 2),
                 train_bn=train_bn,
+                style=style,
             )
         stages.append(features)
     return stages
 
 
-def build_stem(image: Array, *, train_bn: bool | None = None) -> Array:
+def build_stem(
+    image: Array,
+    *,
+    train_bn: bool | None = None,
+    style: ResnetStyle = MATTERPORT,
+) -> Array:
     """The 7x7 convolution and pooling in front of all blocks, C1.
 
     [B, H, W, any] -> [B, H / 4, W / 4, 64]
     """
     features = layers.ZeroPadding2D(3)(image)
-    features = layers.Conv2D(64, 7, strides=2, name="conv1")(features)
-    features = BatchNorm(frozen=train_bn is False, name="bn_conv1")(features)
+    features = layers.Conv2D(
+        64, 7, strides=2, use_bias=style.bias_before_norm, name="conv1"
+    )(features)
+    features = _norm("bn_conv1", train_bn, style)(features)
     features = layers.Activation("relu")(features)
-    return layers.MaxPooling2D(3, strides=2, padding="same")(features)
+    if not style.symmetric_padding:
+        return layers.MaxPooling2D(3, strides=2, padding="same")(features)
+    # Activations are not negative, so zeros never are the only largest value.
+    return layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(features))
 
 
 def build_block(
@@ -103,8 +137,8 @@ def build_block(
     kernel_size: Any = 3,
     strides: Any = 1,
     project: bool = False,
-    use_bias: bool = True,
     train_bn: bool | None = None,
+    style: ResnetStyle = MATTERPORT,
 ) -> Array:
     """A residual block: two or three convolutions beside a shortcut.
 
@@ -115,36 +149,49 @@ def build_block(
         stage: number in the layers' names
         block: letter in the layers' names
         kernel_size: side of the convolutions that look around
-        strides: of the first convolution and the shortcut
+        strides: of one convolution and the shortcut
         project: whether a 1x1 convolution adapts the shortcut; without it, the
             input must already have the output's shape
-        use_bias: whether the convolutions have one
         train_bn: see `build_resnet`
+        style: see `build_resnet`
 
     Returns:
         [B, h / strides, w / strides, filters[-1]]
     """
-    frozen = train_bn is False
-    sides = [1, kernel_size, 1] if len(filters) == 3 else [kernel_size] * 2
+    is_bottleneck = len(filters) == 3
+    sides = [1, kernel_size, 1] if is_bottleneck else [kernel_size] * 2
+    shrinking = "b" if is_bottleneck and not style.stride_in_1x1 else "a"
     conv_name, norm_name = f"res{stage}{block}_branch", f"bn{stage}{block}_branch"
-    steps = zip("abc", filters, sides, strict=False)
     residual, shortcut = features, features
-    for letter, width, side in steps:
+    for letter, width, side in zip("abc", filters, sides, strict=False):
         if letter != "a":
             residual = layers.Activation("relu")(residual)
+        step = strides if letter == shrinking else 1
+        padding = "same"
+        if style.symmetric_padding and step not in (1, (1, 1)) and side != 1:
+            residual = layers.ZeroPadding2D(side // 2)(residual)
+            padding = "valid"
         residual = layers.Conv2D(
             width,
             side,
-            strides=strides if letter == "a" else 1,
-            padding="same",
-            use_bias=use_bias,
+            strides=step,
+            padding=padding,
+            use_bias=style.bias_before_norm,
             name=f"{conv_name}2{letter}",
         )(residual)
-        residual = BatchNorm(frozen=frozen, name=f"{norm_name}2{letter}")(residual)
+        residual = _norm(f"{norm_name}2{letter}", train_bn, style)(residual)
     if project:
         shortcut = layers.Conv2D(
-            filters[-1], 1, strides=strides, use_bias=use_bias, name=f"{conv_name}1"
+            filters[-1],
+            1,
+            strides=strides,
+            use_bias=style.bias_before_norm,
+            name=f"{conv_name}1",
         )(features)
-        shortcut = BatchNorm(frozen=frozen, name=f"{norm_name}1")(shortcut)
+        shortcut = _norm(f"{norm_name}1", train_bn, style)(shortcut)
     total = layers.Add()([residual, shortcut])
     return layers.Activation("relu", name=f"res{stage}{block}_out")(total)
+
+
+def _norm(name: str, train_bn: bool | None, style: ResnetStyle) -> BatchNorm:
+    return BatchNorm(frozen=train_bn is False, epsilon=style.norm_epsilon, name=name)

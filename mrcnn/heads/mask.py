@@ -22,7 +22,10 @@ class MaskHead:
         num_classes: int,
         *,
         channels: int = 256,
+        norm: bool = True,
         train_bn: bool | None = None,
+        norm_epsilon: float = 1e-3,
+        bias_before_norm: bool = True,
         class_agnostic: bool = False,
     ) -> None:
         """Makes the layers.
@@ -30,17 +33,31 @@ class MaskHead:
         Args:
             num_classes: C
             channels: width of the hidden layers
+            norm: whether a normalization follows each of the first four
             train_bn: False freezes every normalization; otherwise they follow
                 Keras' training flag
+            norm_epsilon: what normalizations add to the variance
+            bias_before_norm: whether layers with a normalization have a bias, too
             class_agnostic: whether there is one patch for a roi, not one for each class
         """
-        self.hidden = []
+        self.hidden: list[layers.Layer] = []
         for number in (1, 2, 3, 4):
             conv = layers.Conv2D(
-                channels, 3, padding="same", name=f"mrcnn_mask_conv{number}"
+                channels,
+                3,
+                padding="same",
+                use_bias=bias_before_norm or not norm,
+                name=f"mrcnn_mask_conv{number}",
             )
-            norm = BatchNorm(frozen=train_bn is False, name=f"mrcnn_mask_bn{number}")
-            self.hidden += [PerRoi(conv), norm, layers.Activation("relu")]
+            self.hidden.append(PerRoi(conv))
+            if norm:
+                norm_layer = BatchNorm(
+                    frozen=train_bn is False,
+                    epsilon=norm_epsilon,
+                    name=f"mrcnn_mask_bn{number}",
+                )
+                self.hidden.append(norm_layer)
+            self.hidden.append(layers.Activation("relu"))
         deconv = layers.Conv2DTranspose(
             channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
         )

@@ -10,7 +10,7 @@ of one level or, where levels are joined, of all.
 from collections.abc import Sequence
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from mrcnn.geometry.arrays import Array
 
@@ -21,6 +21,8 @@ def build_rpn_head(
     anchor_stride: int = 1,
     *,
     rpn_channels: int = 512,
+    num_convs: int = 1,
+    objectness: str = "softmax",
 ) -> keras.Model:
     """The network that all levels share.
 
@@ -28,7 +30,10 @@ def build_rpn_head(
         channels: F
         anchors_per_location: K
         anchor_stride: cells from one anchor to the next
-        rpn_channels: width of the hidden convolution
+        rpn_channels: width of the hidden convolutions
+        num_convs: how many there are
+        objectness: "softmax" of two numbers for each anchor, or "sigmoid" of one,
+            which is the same as softmax with a background of 0
 
     Returns:
         A model named "rpn_model" from [B, h, w, F] to logits [B, A, 2], probs
@@ -41,37 +46,42 @@ def build_rpn_head(
     features = keras.Input(
         (None, None, channels), dtype=precision, name="input_rpn_feature_map"
     )
-    hidden = layers.Conv2D(
-        rpn_channels,
-        3,
-        strides=anchor_stride,
-        padding="same",
-        activation="relu",
-        name="rpn_conv_shared",
-    )(features)
-    logits = _build_prediction(hidden, anchors_per_location, 2, "rpn_class_raw")
+    hidden = features
+    for number in range(1, num_convs + 1):
+        hidden = layers.Conv2D(
+            rpn_channels,
+            3,
+            strides=anchor_stride if number == 1 else 1,
+            padding="same",
+            activation="relu",
+            name="rpn_conv_shared" if number == 1 else f"rpn_conv_shared{number}",
+        )(hidden)
+    num_logits = {"softmax": 2, "sigmoid": 1}[objectness]
+    logits = _build_prediction(
+        hidden, anchors_per_location, num_logits, "rpn_class_raw"
+    )
+    if objectness == "sigmoid":
+        logits = ops.pad(logits, [[0, 0], [0, 0], [1, 0]])  # [B, A, 2]
     probs = layers.Softmax(name="rpn_class_xxx", dtype="float32")(logits)
     deltas = _build_prediction(hidden, anchors_per_location, 4, "rpn_bbox_pred")
     return keras.Model(features, [logits, probs, deltas], name="rpn_model")
 
 
-def apply_rpn_head(
-    head: keras.Model, levels: Sequence[Array]
+def join_levels(
+    outputs: Sequence[tuple[Array, Array, Array]],
 ) -> tuple[Array, Array, Array]:
     """The head's outputs on all levels, joined in the levels' order.
 
     Args:
-        head: what `build_rpn_head` makes
-        levels: P2 to P6, [B, h, w, F] each
+        outputs: of the head, on P2 to P6
 
     Returns:
         logits [B, A, 2], probs [B, A, 2], deltas [B, A, 4], float32
     """
     names = ("rpn_class_logits", "rpn_class", "rpn_bbox")
-    outputs = zip(*[head(level) for level in levels], strict=True)
     logits, probs, deltas = (
         layers.Concatenate(axis=1, name=name, dtype="float32")(list(parts))
-        for name, parts in zip(names, outputs, strict=True)
+        for name, parts in zip(names, zip(*outputs, strict=True), strict=True)
     )
     return logits, probs, deltas
 

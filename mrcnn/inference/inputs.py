@@ -14,12 +14,14 @@ import numpy as np
 
 from mrcnn.config import Config
 from mrcnn.data.molding import mold_padded
-from mrcnn.geometry.resizing import ImageResize, apply_resize, plan_resize
+from mrcnn.geometry.resizing import (
+    SIDE_STEPS,
+    ImageResize,
+    apply_resize,
+    plan_resize,
+)
 from mrcnn.image_meta import compose_image_meta
 from mrcnn.inference.images import ImageSource, image_shape, list_images, load_image
-
-# Sides of a molded image are multiples of this: five halvings, then one for P6.
-_SIDE_STEP = 64
 
 
 class MoldedImage(NamedTuple):
@@ -108,11 +110,14 @@ def mold(
     The meta's `active_class_ids` are zero: at detection no class is left out.
     """
     image = load_image(source, index, config.IMAGE_CHANNEL_COUNT, config.MEAN_PIXEL)
+    if config.RESIZE_TO_FLOAT:
+        image = image.astype("float32")
     molded = mold_padded(
         apply_resize(image, plan),
         config.MEAN_PIXEL,
         plan.window,
         pad_after_mean=pad_after_mean,
+        pixel_std=config.PIXEL_STD,
     )
     image_meta = compose_image_meta(
         image_id=0,
@@ -126,9 +131,10 @@ def mold(
 
 
 def _check_sides(shape: tuple[int, ...], index: int, mode: str) -> None:
-    if shape[0] % _SIDE_STEP or shape[1] % _SIDE_STEP:
+    step = SIDE_STEPS[mode]
+    if shape[0] % step or shape[1] % step:
         raise ValueError(
             f"Image {index} is {shape[0]}×{shape[1]} after resizing with "
             f"IMAGE_RESIZE_MODE = {mode!r}, but the network needs sides that are "
-            f"multiples of {_SIDE_STEP}. Set IMAGE_RESIZE_MODE = 'pad64'."
+            f"multiples of {step}. Set IMAGE_RESIZE_MODE = 'pad64'."
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from mrcnn.geometry.boxes import clip_boxes, denormalize_boxes, normalize_boxes
 from mrcnn.geometry.conventions import Convention
+from mrcnn.geometry.masks import frame_patches
 from mrcnn.inference.class_names import ClassNames
 from mrcnn.inference.local_masks import PatchMasks
 from mrcnn.inference.results import Instances, round_boxes
@@ -24,6 +25,7 @@ def unmold(
     *,
     convention: Convention,
     mask_threshold: float = 0.5,
+    paste_with_border: bool = False,
     class_names: ClassNames | None = None,
 ) -> Instances:
     """The instances that the network saw in one image.
@@ -42,6 +44,7 @@ def unmold(
         window: [4] pixels of the molded image
         convention: of the network
         mask_threshold: share from which on a pixel belongs to the instance
+        paste_with_border: whether mask patches are pasted as `frame_patches` says
         class_names: [C], see `Instances`
 
     Returns:
@@ -58,9 +61,12 @@ def unmold(
     boxes, class_ids = boxes[kept], class_ids[kept]
     masks = None
     if mask_patches is not None:
+        patches, paste_boxes = _patches_of_class(mask_patches, kept, class_ids), boxes
+        if paste_with_border:
+            patches, paste_boxes = frame_patches(patches, boxes)
         masks = PatchMasks(
-            _patches_of_class(mask_patches, kept, class_ids),
-            boxes,
+            patches,
+            paste_boxes,
             (height, width),
             threshold=mask_threshold,
             whole_pixel_paste=convention.whole_pixel_paste,

@@ -88,3 +88,30 @@ def test_a_wrong_number_of_stages_is_refused():
     stages, _ = pyramid_of(64, 64)
     with pytest.raises(ValueError, match=r"four stages C2 to C5, but got 3"):
         build_pyramid(stages[1:])
+
+
+def test_a_normalization_may_follow_each_convolution(rng):
+    stages, _ = pyramid_of(64, 64)
+    levels = build_pyramid(
+        stages,
+        channels=6,
+        norm=True,
+        norm_epsilon=0.5,
+        bias_before_norm=False,
+        train_bn=False,
+    )
+    model = keras.Model(stages, levels)
+    convs = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert len(convs) == 8
+    for conv in convs:
+        assert not conv.use_bias
+        norm = model.get_layer(f"{conv.name}_bn")
+        assert (norm.frozen, norm.epsilon) == (True, 0.5)
+        # Halves what the convolution gives.
+        norm.set_weights([np.ones(6), np.zeros(6), np.zeros(6), np.full(6, 3.5)])
+    plain = keras.Model(stages, build_pyramid(stages, channels=6))
+    for conv in convs:
+        plain.get_layer(conv.name).set_weights([*conv.get_weights(), np.zeros(6)])
+    features = [rng.normal(size=(1, *s.shape[1:])).astype("float32") for s in stages]
+    for level, whole in zip(model(features), plain(features), strict=True):
+        np.testing.assert_allclose(4 * level, whole, rtol=1e-4, atol=1e-4)

@@ -4,8 +4,10 @@ import pytest
 
 from mrcnn.backbones.resnet import (
     ARCHITECTURES,
+    ResnetStyle,
     build_block,
     build_resnet,
+    build_stem,
 )
 from mrcnn.layers.batch_norm import BatchNorm
 
@@ -130,7 +132,9 @@ def test_inference_never_uses_the_statistics_of_the_batch(train_bn, rng):
 
 def test_a_block_without_weights_passes_its_input_on():
     features = keras.Input((4, 4, 8))
-    outputs = build_block(features, [2, 2, 8], 2, "b", use_bias=False)
+    outputs = build_block(
+        features, [2, 2, 8], 2, "b", style=ResnetStyle(bias_before_norm=False)
+    )
     model = keras.Model(features, outputs)
     model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
     values = np.linspace(-1, 1, 4 * 4 * 8, dtype="float32").reshape(1, 4, 4, 8)
@@ -164,3 +168,70 @@ def test_half_precision_features_stay_finite(rng):
     for output in outputs:
         assert keras.backend.standardize_dtype(output.dtype) == "bfloat16"
         assert np.isfinite(keras.ops.convert_to_numpy(output).astype("float32")).all()
+
+
+def with_kernels(model, kernel_of):
+    """Convolutions without bias whose kernels have this middle channel by channel."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel = np.zeros(layer.kernel.shape, "float32")
+            kernel[:, :, 0, 0] = kernel_of(layer.kernel.shape[0])
+            layer.set_weights([kernel])
+    return model
+
+
+def middle_of(side):
+    kernel = np.zeros((side, side))
+    kernel[side // 2, side // 2] = 1
+    return kernel
+
+
+@pytest.mark.parametrize(("symmetric", "first"), [(True, 0), (False, 1)])
+def test_padding_decides_which_cells_a_halved_map_stands_on(symmetric, first):
+    style = ResnetStyle(
+        bias_before_norm=False, symmetric_padding=symmetric, norm_epsilon=0.0
+    )
+    features = keras.Input((4, 6, 1))
+    outputs = build_block(
+        features, [1, 1], 3, "a", strides=2, style=style, project=True
+    )
+    model = with_kernels(keras.Model(features, outputs), middle_of)
+    model.get_layer("res3a_branch1").set_weights([np.zeros((1, 1, 1, 1))])
+    values = np.arange(24, dtype="float32").reshape(1, 4, 6, 1)
+    expected = values[:, first::2, first::2]
+    np.testing.assert_allclose(model(values), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("symmetric", "highest"), [(True, [1, 3]), (False, [2, 3])])
+def test_the_stem_pools_about_the_cells_that_padding_says(symmetric, highest):
+    style = ResnetStyle(
+        bias_before_norm=False, symmetric_padding=symmetric, norm_epsilon=0.0
+    )
+    image = keras.Input((8, 8, 1))
+    model = keras.Model(image, build_stem(image, style=style))
+    with_kernels(model, middle_of)
+    rows = np.repeat(np.arange(4), 2)  # what is left after the first halving: 0 to 3
+    values = np.tile(rows[:, None, None], (1, 8, 1)).astype("float32")[None]
+    np.testing.assert_allclose(model(values)[0, :, 0, 0], highest, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("stride_in_1x1", "seen"), [(True, 0 + 2), (False, 0 + 1)])
+def test_a_bottleneck_shrinks_before_or_while_it_looks_around(stride_in_1x1, seen):
+    style = ResnetStyle(
+        stride_in_1x1=stride_in_1x1,
+        bias_before_norm=False,
+        symmetric_padding=True,
+        norm_epsilon=0.0,
+    )
+    features = keras.Input((4, 4, 1))
+    outputs = build_block(
+        features, [1, 1, 1], 3, "a", strides=2, project=True, style=style
+    )
+    model = with_kernels(keras.Model(features, outputs), np.ones)
+    model.get_layer("res3a_branch1").set_weights([np.zeros((1, 1, 1, 1))])
+    model.get_layer("res3a_branch2b").set_weights(
+        [np.array([0, 1, 0])[None, :, None, None] * np.ones((3, 1, 1, 1))]
+    )
+    rows = np.tile(np.arange(4.0)[:, None, None], (1, 4, 1)).astype("float32")[None]
+    # The upper left cell sums what it sees of a column whose rows count up.
+    np.testing.assert_allclose(model(rows)[0, 0, 0, 0], seen, rtol=1e-5)

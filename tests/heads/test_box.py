@@ -121,3 +121,50 @@ def test_a_class_agnostic_head_has_one_box_for_a_roi(features):
     assert logits.shape == (2, 5, 3)
     assert deltas.shape == (2, 5, 1, 4)
     assert model.get_layer("mrcnn_bbox_fc").kernel.shape == (8, 4)
+
+
+def weight_shapes(model):
+    layers = [layer for layer in model.layers if layer.name.startswith("mrcnn_class_")]
+    return {
+        layer.name.removeprefix("mrcnn_class_"): [tuple(w.shape) for w in layer.weights]
+        for layer in layers
+        if layer.weights and layer.name != "mrcnn_class_logits"
+    }
+
+
+def test_two_fully_connected_layers_may_go_without_normalization(features):
+    model = model_of(kind="2fc")
+    assert weight_shapes(model) == {
+        "conv1": [(7, 7, 4, 8), (8,)],
+        "conv2": [(1, 1, 8, 8), (8,)],
+    }
+    # As matrices, the way they are meant.
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    hidden = features.reshape(10, -1)
+    for name in ("mrcnn_class_conv1", "mrcnn_class_conv2"):
+        kernel, bias = weights[name]
+        hidden = np.maximum(hidden @ kernel.reshape(-1, 8) + bias, 0)
+    kernel, bias = weights["mrcnn_class_logits"]
+    expected = (hidden @ kernel + bias).reshape(2, 5, 3)
+    np.testing.assert_allclose(model(features)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_four_convolutions_may_come_before_one_fully_connected_layer(features):
+    model = model_of(kind="4conv1fc", conv_channels=6, bias_before_norm=False)
+    assert weight_shapes(model) == {
+        "conv1": [(3, 3, 4, 6)],
+        **{f"conv{i}": [(3, 3, 6, 6)] for i in (2, 3, 4)},
+        **{f"bn{i}": [(6,)] * 4 for i in (1, 2, 3, 4)},
+        "fc1": [(7, 7, 6, 8), (8,)],
+    }
+    assert [output.shape for output in model(features)] == [
+        (2, 5, 3),
+        (2, 5, 3),
+        (2, 5, 3, 4),
+    ]
+
+
+def test_the_normalizations_epsilon_is_theirs():
+    model = model_of(norm_epsilon=0.5)
+    norms = [layer for layer in model.layers if isinstance(layer, BatchNorm)]
+    assert [norm.epsilon for norm in norms] == [0.5, 0.5]

@@ -108,3 +108,14 @@ def test_a_class_agnostic_head_has_one_patch_for_a_roi(features):
     model = model_of(class_agnostic=True)
     assert model(features).shape[-1] == 1
     assert model.get_layer("mrcnn_mask").layer.kernel.shape[-1] == 1
+
+
+def test_the_head_may_go_without_normalizations(features):
+    model = model_of(norm=False, bias_before_norm=False)
+    assert not [layer for layer in model.layers if isinstance(layer, BatchNorm)]
+    # A layer without a normalization needs its bias.
+    assert len(model.get_layer("mrcnn_mask_conv1").weights) == 2
+    model = model_of(bias_before_norm=False, norm_epsilon=0.5)
+    assert len(model.get_layer("mrcnn_mask_conv1").weights) == 1
+    assert model.get_layer("mrcnn_mask_bn4").epsilon == 0.5
+    assert model(features).shape == (2, 3, 12, 12, 5)

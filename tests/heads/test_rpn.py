@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from mrcnn.heads.rpn import apply_rpn_head, build_rpn_head
+from mrcnn.heads.rpn import build_rpn_head, join_levels
 
 OUTPUT_NAMES = ("rpn_class_logits", "rpn_class", "rpn_bbox")
 
@@ -69,7 +69,7 @@ def test_levels_are_joined_in_their_order(head, rng):
     sides = [8, 4, 2]
     features = [rng.normal(size=(1, side, side, 4)).astype("float32") for side in sides]
     levels = [keras.Input((side, side, 4)) for side in sides]
-    outputs = apply_rpn_head(head, levels)
+    outputs = join_levels([head(level) for level in levels])
     assert [output.shape for output in outputs] == [
         (None, 3 * (64 + 16 + 4), 2),
         (None, 3 * (64 + 16 + 4), 2),
@@ -83,7 +83,7 @@ def test_levels_are_joined_in_their_order(head, rng):
 
 def test_names_are_those_of_checkpoints(head):
     levels = [keras.Input((side, side, 4)) for side in (4, 2)]
-    outputs = apply_rpn_head(head, levels)
+    outputs = join_levels([head(level) for level in levels])
     names = [output._keras_history.operation.name for output in outputs]
     assert names == list(OUTPUT_NAMES)
     assert head.name == "rpn_model"
@@ -98,7 +98,7 @@ def test_outputs_are_float32_under_mixed_precision(policy, rng):
     try:
         head = build_rpn_head(4, 3, rpn_channels=8)
         levels = [keras.Input((side, side, 4)) for side in (4, 2)]
-        model = keras.Model(levels, apply_rpn_head(head, levels))
+        model = keras.Model(levels, join_levels([head(level) for level in levels]))
     finally:
         keras.config.set_dtype_policy("float32")
     assert head.get_layer("rpn_conv_shared").compute_dtype != "float32"
@@ -115,3 +115,26 @@ def test_a_saved_head_comes_back_with_its_weights(head, rng, tmp_path):
     features = rng.normal(size=(1, 4, 4, 4)).astype("float32")
     for one, other in zip(head(features), twin(features), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_sigmoid_is_a_softmax_over_one_number_and_a_background_of_zero(rng):
+    head = build_rpn_head(4, 3, rpn_channels=8, objectness="sigmoid")
+    assert head.get_layer("rpn_class_raw").kernel.shape == (1, 1, 8, 3)
+    logits, probs, _ = head(rng.normal(size=(2, 4, 4, 4)).astype("float32"))
+    logits, probs = np.asarray(logits), np.asarray(probs)
+    assert logits.shape == probs.shape == (2, 48, 2)
+    assert not logits[..., 0].any()
+    sigmoid = 1 / (1 + np.exp(-logits[..., 1]))
+    np.testing.assert_allclose(probs, np.stack([1 - sigmoid, sigmoid], -1), atol=1e-6)
+
+
+def test_the_head_may_be_deeper(rng):
+    head = build_rpn_head(4, 3, 2, rpn_channels=8, num_convs=3)
+    kernels = [
+        head.get_layer(name).kernel.shape
+        for name in ("rpn_conv_shared", "rpn_conv_shared2", "rpn_conv_shared3")
+    ]
+    assert kernels == [(3, 3, 4, 8), (3, 3, 8, 8), (3, 3, 8, 8)]
+    # An anchor stride skips cells once.
+    logits, _, _ = head(rng.normal(size=(1, 8, 4, 4)).astype("float32"))
+    assert logits.shape == (1, 4 * 2 * 3, 2)

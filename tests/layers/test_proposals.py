@@ -1,5 +1,7 @@
 """Proposals: which anchors become one, where they lie, in which order."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -135,6 +137,90 @@ def test_proposals_are_what_a_loop_over_boxes_gives(rng, portable):
         assert not proposals[image, len(chosen) :].any()
 
 
+def level_inputs(rng, counts, *, num_images=2, meta=None):
+    """Inputs of a layer that looks at levels of so many anchors by themselves."""
+    total = sum(counts)
+    probs = with_background(rng.uniform(0, 1, (num_images, total)))
+    deltas = rng.normal(size=(num_images, total, 4)).astype("float32")
+    if meta is None:
+        meta = [0, 0, 0, 0, 100, 200, 3, 0, 0, 100, 200, 1, 1]
+    metas = np.tile(np.array(meta, "float32"), (num_images, 1))
+    levels = np.split(probs, np.cumsum(counts)[:-1], axis=1)
+    return [probs, deltas, random_boxes(rng, num_images, total), metas, *levels]
+
+
+def test_each_level_may_be_ranked_and_suppressed_by_itself(rng, portable):
+    counts, limit, count = [120, 40, 6], 30, 25
+    inputs = level_inputs(rng, counts)
+    probs, deltas, anchors = inputs[:3]
+    layer = ProposalLayer(
+        count, 0.3, pre_nms_limit=limit, per_level=True, portable=portable
+    )
+
+    proposals = np.asarray(layer(inputs))
+
+    starts = np.cumsum([0, *counts])
+    std = np.array([0.1, 0.1, 0.2, 0.2], "float32")
+    for image in range(2):
+        boxes = decode_boxes(deltas[image] * std, anchors[image])
+        boxes = clip_boxes(boxes, (0, 0, 1, 1))
+        scores, left = probs[image, :, 1], []
+        for start, end in itertools.pairwise(starts):
+            best = start + np.argsort(-scores[start:end], kind="stable")[:limit]
+            chosen = plain_suppression(boxes[best], scores[best], count, 0.3)
+            left += list(best[chosen])
+        left = sorted(left, key=lambda row: -scores[row])[:count]
+        assert len({row // 120 for row in left}) > 1  # not of the first level alone
+        np.testing.assert_allclose(
+            proposals[image, : len(left)], boxes[left], atol=1e-6
+        )
+
+
+def test_boxes_of_different_levels_do_not_suppress_each_other(portable):
+    probs = with_background([[0.9, 0.8]])
+    box = np.array([[QUARTERS[1]] * 2], "float32")
+    inputs = [probs, np.zeros_like(box), box, np.zeros((1, 13), "float32")]
+    levels = [probs[:, :1], probs[:, 1:]]
+    settings = {"pre_nms_limit": 5, "portable": portable}
+    apart = ProposalLayer(3, 0.5, per_level=True, **settings)([*inputs, *levels])
+    np.testing.assert_allclose(apart[0], [QUARTERS[1], QUARTERS[1], [0] * 4], atol=1e-6)
+    joint = ProposalLayer(3, 0.5, **settings)(inputs)
+    np.testing.assert_allclose(joint[0], [QUARTERS[1], [0] * 4, [0] * 4], atol=1e-6)
+
+
+def test_levels_are_needed_where_each_counts_by_itself(rng):
+    inputs = level_inputs(rng, [4, 2])
+    with pytest.raises(ValueError, match="probs of each level"):
+        ProposalLayer(3, 0.5, per_level=True)(inputs[:4])
+
+
+def test_numbers_of_anchors_of_levels_may_be_free(rng, portable):
+    layer = ProposalLayer(10, 0.5, pre_nms_limit=12, per_level=True, portable=portable)
+    shapes = [(2,), (4,), (4,), (13,), (2,), (2,)]
+    free = tf.function(
+        lambda *inputs: layer(list(inputs)),
+        input_signature=[
+            tf.TensorSpec((None, *([None] if shape != (13,) else []), *shape))
+            for shape in shapes
+        ],
+    )
+    for counts in ([20, 5], [8, 2]):
+        inputs = level_inputs(rng, counts)
+        np.testing.assert_allclose(free(*inputs), layer(inputs), atol=1e-6)
+
+
+def test_proposals_may_end_where_the_picture_does(rng, portable):
+    # The picture is the upper half of the molded image of 100 x 200 pixels.
+    meta = np.array([[0, 0, 0, 0, 100, 200, 3, 0, 0, 50, 200, 1, 1]], "float32")
+    anchors = np.array([[[0.2, 0.1, 0.9, 0.6], [0.7, 0, 1, 1]]], "float32")
+    inputs = [with_background([[0.9, 0.8]]), np.zeros_like(anchors), anchors, meta]
+    layer = ProposalLayer(2, 0.5, min_size=1, clip_to_window=True, portable=portable)
+    expected = [[0.2, 0.1, 0.5, 0.6], [0] * 4]
+    np.testing.assert_allclose(layer(inputs)[0], expected, atol=1e-6)
+    with pytest.raises(ValueError, match="image_meta"):
+        layer(inputs[:3])
+
+
 def test_one_set_of_anchors_serves_all_images(rng, portable):
     anchors = random_boxes(rng, 1, 40)
     probs = with_background(rng.uniform(0, 1, (3, 40)))
@@ -193,15 +279,14 @@ def test_the_portable_layer_compiles_and_gives_the_same_proposals(rng):
     )
 
 
-def test_it_does_the_duties_of_a_layer(rng, portable):
-    inputs = [
-        with_background(rng.uniform(0, 1, (2, 30))),
-        rng.normal(size=(2, 30, 4)).astype("float32"),
-        random_boxes(rng, 2, 30),
-    ]
+@pytest.mark.parametrize("per_level", [False, True])
+def test_it_does_the_duties_of_a_layer(rng, portable, per_level):
+    inputs = level_inputs(rng, [24, 6])
     check_layer(
-        ProposalLayer(12, 0.5, pre_nms_limit=20, portable=portable),
-        inputs,
+        ProposalLayer(
+            12, 0.5, pre_nms_limit=20, per_level=per_level, portable=portable
+        ),
+        inputs if per_level else inputs[:3],
         (2, 12, 4),
         no_gradients_to=[0, 1, 2],
         keeps_float32=True,
