@@ -369,8 +369,8 @@ class Config(SystemKnobs, Knobs):
 
     # --- The run ----------------------------------------------------------------
 
-    # Number from which all that is left to chance in training follows. Another one
-    # gives another run.
+    # Number from which all that is left to chance in training follows, but for the
+    # random weights of a new network: keras.utils.set_random_seed, before it is made.
     SEED = 0
 
     # Newest checkpoints to keep, and the one with the best CHECKPOINT_MONITOR, a

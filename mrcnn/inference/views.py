@@ -13,13 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mrcnn.config import Config
+from mrcnn.geometry.resizing import SIDE_STEPS
 from mrcnn.inference.detect import show_progress
 from mrcnn.inference.images import list_images, load_image
 from mrcnn.inference.merging import merge_views
 from mrcnn.inference.results import Instances
-
-# Sides of a molded image are multiples of this.
-_SIDE_STEP = 64
 
 
 class View(NamedTuple):
@@ -48,7 +46,7 @@ def list_views(flip: bool, scales: Sequence[float]) -> list[View]:
 def scaled_config(config: Config, scale: float) -> Config:
     """The config of a network that sees its images larger or smaller.
 
-    Sides are rounded to multiples of 64 where the mode asks for them.
+    In "square" mode its sides are multiples of 64 as well.
     """
     if scale == 1:
         return config
@@ -57,10 +55,11 @@ def scaled_config(config: Config, scale: float) -> Config:
             "IMAGE_RESIZE_MODE = 'none' keeps images as they are, so they have no "
             f"view at scale {scale}. Set another mode, or leave scales at (1,)."
         )
+    step = SIDE_STEPS["square"] if config.IMAGE_RESIZE_MODE == "square" else 1
     scaled = copy.copy(config)
     for name in ("IMAGE_MIN_DIM", "IMAGE_MAX_DIM"):
-        side = round(getattr(config, name) * scale / _SIDE_STEP) * _SIDE_STEP
-        setattr(scaled, name, max(side, _SIDE_STEP))
+        side = round(getattr(config, name) * scale / step) * step
+        setattr(scaled, name, max(side, step))
     return scaled
 
 

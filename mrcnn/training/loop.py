@@ -115,6 +115,7 @@ class TrainingLoop:
         if not self.progress.step:
             raise RuntimeError(f"Epoch {epoch + 1} has no batches. Is a dataset empty?")
         logs = {**self._mean_losses(), "learning_rate": rate}
+        _warn_of_no_objects(epoch, logs)
         self._show_weights()
         logs |= self._validate()
         self.progress.epoch, self.progress.step, self.progress.sums = epoch + 1, 0, {}
@@ -235,6 +236,17 @@ class TrainingLoop:
             f"finite. The batch holds the image ids {ids}. The weights are those "
             "before that step. Look at these images, lower LEARNING_RATE, or set "
             "WARMUP_STEPS."
+        )
+
+
+def _warn_of_no_objects(epoch: int, losses: dict[str, float]) -> None:
+    """Boxes that teach nothing in a whole epoch come from data without objects."""
+    if losses.get("rpn_bbox_loss") == 0:
+        logger.warning(
+            "No object taught the network anything in epoch %d. If your images show "
+            "some, their masks may be empty or their class ids 0: dataset.check(config)"
+            " or `mrcnn inspect` says which.",
+            epoch + 1,
         )
 
 

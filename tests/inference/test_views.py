@@ -49,6 +49,13 @@ def test_a_scaled_config_sees_larger_images(config):
     assert scaled_config(config, 1) is config
 
 
+def test_sides_that_padding_makes_up_for_are_not_rounded(config):
+    config.IMAGE_RESIZE_MODE = "shorter_side"
+    config.IMAGE_MIN_DIM, config.IMAGE_MAX_DIM = 800, 1333
+    scaled = scaled_config(config, 0.75)
+    assert (scaled.IMAGE_MIN_DIM, scaled.IMAGE_MAX_DIM) == (600, 1000)
+
+
 def test_images_that_keep_their_size_have_one_scale(config):
     config.IMAGE_RESIZE_MODE = "none"
     with pytest.raises(ValueError, match="'none'"):

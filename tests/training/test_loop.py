@@ -236,6 +236,20 @@ def test_the_progress_bar_shows_every_loss_and_the_time(tmp_path, capsys):
         assert f"{name}: " in printed
 
 
+class EmptyBatches(ToyBatches):
+    """Images of zeros, on which the toy is right and learns nothing."""
+
+    def batch(self, epoch, step):
+        batch = super().batch(epoch, step)
+        return {**batch, "input_image": 0 * batch["input_image"]}
+
+
+@pytest.mark.parametrize(("kind", "warns"), [(EmptyBatches, True), (ToyBatches, False)])
+def test_an_epoch_without_objects_is_told(tmp_path, caplog, kind, warns):
+    train_toy(saving_detector(), tmp_path, epochs=1, batches=lambda shard: kind())
+    assert ("No object taught the network anything in epoch 1" in caplog.text) == warns
+
+
 def test_groups_end_with_what_is_left():
     assert list(groups_of(2, iter("abcde"))) == [["a", "b"], ["c", "d"], ["e"]]
     assert list(groups_of(2, [])) == []
