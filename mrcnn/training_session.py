@@ -15,7 +15,6 @@ import keras
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.data.augmentation import Compose
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.loader import Loader
 from mrcnn.data.transforms import HorizontalFlip
@@ -137,8 +136,6 @@ def chosen_augmentation(augmentation: Any) -> Any:
     """What to augment with: None stands for mirrored images, False for nothing."""
     if augmentation is None:
         return HorizontalFlip()
-    if isinstance(augmentation, list | tuple):
-        return Compose(*augmentation)
     return augmentation or None
 
 

@@ -142,12 +142,3 @@ def test_mirrored_images_are_the_default_and_can_be_left_out():
     assert chosen_augmentation(False) is None
     own = VerticalFlip()
     assert chosen_augmentation(own) is own
-
-
-def test_a_list_of_augmentations_is_applied_in_order(rng):
-    image = np.arange(12, dtype="uint8").reshape(2, 2, 3)
-    masks = image[..., :1] > 5
-    both = chosen_augmentation([VerticalFlip(1), HorizontalFlip(1)])
-    turned, turned_masks = both(image, masks, rng)
-    np.testing.assert_array_equal(turned, image[::-1, ::-1])
-    np.testing.assert_array_equal(turned_masks, masks[::-1, ::-1])

@@ -47,8 +47,9 @@ def apply_augmentation(
             a transform of `mrcnn.data.transforms`, or a function of your own: called
                 with (image, masks, rng), it returns (image, masks);
             an augmenter of imgaug: whatever moves pixels also moves masks;
-            a composition of albumentations: called with image= and masks=, a list.
-            The last two are copied first, so threads may share one object
+            a composition of albumentations: called with image= and masks=, a list;
+            a list of these, applied one after the other.
+            What others make is copied first, so threads may share one object
         image: [H, W, C]
         masks: bool [H, W, N]
         rng: the only source of chance, but for functions that have one of their own
@@ -58,6 +59,8 @@ def apply_augmentation(
     """
     if _is_of(augmentation, *_IMGAUG):
         changed = _apply_imgaug(augmentation, image, masks, rng)
+    elif isinstance(augmentation, list | tuple):
+        changed = Compose(*augmentation)(image, masks, rng)
     elif _takes_keywords(augmentation):
         changed = _apply_albumentations(augmentation, image, masks, rng)
     elif callable(augmentation):
@@ -65,8 +68,8 @@ def apply_augmentation(
     else:
         raise TypeError(
             f"augmentation is {augmentation!r}, but a transform of "
-            "mrcnn.data.transforms, an imgaug augmenter, an albumentations composition "
-            "or a function(image, masks, rng) is expected. Put several into Compose."
+            "mrcnn.data.transforms, an imgaug augmenter, an albumentations "
+            "composition, a function(image, masks, rng) or a list of these is expected."
         )
     return _checked(changed, image, masks, augmentation)
 

@@ -150,6 +150,22 @@ def test_a_composition_applies_all_of_any_make_in_order(bright_shapes, rng):
     np.testing.assert_array_equal(inner(image, masks, rng)[0], image)
 
 
+def test_a_list_is_applied_in_order_and_imgaugs_lists_as_imgaug_says(
+    bright_shapes, rng
+):
+    image, masks = bright_shapes
+    both = [VerticalFlip(1), HorizontalFlip(1)]
+    moved, moved_masks = apply_augmentation(both, image, masks, rng)
+    np.testing.assert_array_equal(moved, image[::-1, ::-1])
+    np.testing.assert_array_equal(moved_masks, masks[::-1, ::-1])
+    # It is a list of augmenters of which none shall be applied.
+    none_of = iaa.SomeOf(0, [iaa.Fliplr(1.0), iaa.Flipud(1.0)])
+    assert isinstance(none_of, list)
+    np.testing.assert_array_equal(
+        apply_augmentation(none_of, image, masks, rng)[0], image
+    )
+
+
 def test_a_grey_image_may_come_back_without_its_axis(rng):
     image, masks = np.zeros((4, 5, 1), "uint8"), np.zeros((4, 5, 2), bool)
     moved, _ = apply_augmentation(lambda i, m, rng: (i[..., 0], m), image, masks, rng)
@@ -174,5 +190,5 @@ def test_what_cannot_be_an_image_and_its_masks_is_refused(
 
 
 def test_what_is_no_augmentation_at_all_is_refused(bright_shapes, rng):
-    with pytest.raises(TypeError, match="Compose"):
-        apply_augmentation([HorizontalFlip()], *bright_shapes, rng)
+    with pytest.raises(TypeError, match="list of these"):
+        apply_augmentation("flip", *bright_shapes, rng)
