@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from mrcnn.training.precision import FULL, computing_in
+from mrcnn.layers.precision import FULL, computing_in
 
 LOSS_ENDING = "_loss"
 

@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from mrcnn.training.averaging import WeightAverage
 from mrcnn.training.forward import Forward
+from mrcnn.training.loss_scale import LossScale
 from mrcnn.training.optimizer import is_decayed
-from mrcnn.training.precision import LossScale
 from mrcnn.training.strategy import Batch, split_batch
 
 SUM, MEAN = tf.distribute.ReduceOp.SUM, tf.distribute.ReduceOp.MEAN

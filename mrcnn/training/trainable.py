@@ -32,6 +32,7 @@ def set_trainable(model: keras.Model, layers: str) -> list[keras.layers.Layer]:
         The layers with weights that learn, in the model's order.
     """
     pattern = _compiled(layers)
+    _check_group(model, layers)
     chosen = []
     for layer in leaf_layers(model):
         layer.trainable = pattern.fullmatch(layer.name) is not None
@@ -63,6 +64,19 @@ def leaf_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield layer.layer
         elif layer.weights:
             yield layer
+
+
+def _check_group(model: keras.Model, layers: str) -> None:
+    """Refuses "3+", "4+" and "5+" for a backbone without such stages."""
+    if layers not in ("3+", "4+", "5+"):
+        return
+    stages = LAYER_GROUPS[layers].removesuffix(f"|{_HEADS}")
+    if not any(re.fullmatch(stages, layer.name) for layer in leaf_layers(model)):
+        raise ValueError(
+            f"layers={layers!r} goes by the layer names of a ResNet, but no layer of "
+            f"{model.name!r} is called so. Give 'heads', 'all' or a regular expression "
+            f"on its layer names, such as '{_HEADS}|(block5.*)'."
+        )
 
 
 def _compiled(layers: str) -> re.Pattern:

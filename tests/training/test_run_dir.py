@@ -67,7 +67,7 @@ def test_without_a_name_the_newest_run_of_all_counts(tmp_path):
     touch(tmp_path / "zebras20260101T0000" / "mask_rcnn_zebras_0009.h5")
     last = touch(tmp_path / "ants20260102T0000" / "mask_rcnn_ants_0001.h5")
     assert find_last_checkpoint(tmp_path) == last
-    with pytest.raises(FileNotFoundError, match="No checkpoint in .*NAMEYYYY"):
+    with pytest.raises(FileNotFoundError, match=r"No checkpoint in .*NAMEYYYY"):
         find_last_checkpoint(tmp_path / "absent")
 
 

@@ -65,6 +65,18 @@ def test_groups_grow_from_heads_to_all(model):
     assert set(LAYER_GROUPS) == {"heads", "3+", "4+", "5+", "all"}
 
 
+@pytest.mark.parametrize("group", ["3+", "4+", "5+"])
+def test_stages_are_refused_where_no_layer_is_called_by_them(group):
+    image = keras.Input((4, 4, 3))
+    x = keras.layers.Conv2D(2, 1, name="block5_conv1")(image)
+    x = keras.layers.Conv2D(2, 1, name="fpn_p2")(x)
+    vgg = keras.Model(image, x, name="vgg")
+    with pytest.raises(ValueError, match=r"'.\+' goes by the layer names of a ResNet"):
+        set_trainable(vgg, group)
+    assert learning(vgg) == {"block5_conv1", "fpn_p2"}
+    assert len(set_trainable(vgg, "heads")) == 1
+
+
 def test_a_choice_that_matches_nothing_is_an_error(model):
     with pytest.raises(ValueError, match="'haeds' matches no layer"):
         set_trainable(model, "haeds")

@@ -1,25 +1,20 @@
 """Half precision where it pays: in convolutions, dense layers and what joins them.
 
 Boxes, suppression, targets, probabilities and losses stay in float32; so do all
-weights. The precision holds while a graph is traced, so one and the same layer
-trains in half precision and detects in full.
+weights. The precision holds while a graph is traced, so one and the same layer may
+compute in half precision in one graph and in full in another.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
-import tensorflow as tf
 
 from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.layers.folded_conv import FoldedConv
 from mrcnn.layers.per_roi import PerRoi
 
 FULL = "float32"
-
-# A half-precision gradient under 6e-8 is zero, so losses are scaled up as far as
-# gradients stay finite.
-FIRST_SCALE = 2.0**15
-STEPS_TO_GROW = 2000
 
 
 @contextmanager
@@ -57,26 +52,7 @@ def gains_from_half(layer: keras.layers.Layer) -> bool:
     is_plain = type(layer).__module__.startswith("keras.")
     # A layer without a policy of its own holds the global one itself, not its equal.
     follows = layer.dtype_policy is keras.config.dtype_policy()
-    return follows and (is_plain or isinstance(layer, BatchNorm | PerRoi))
-
-
-class LossScale:
-    """A factor of float16 losses that grows until gradients overflow.
-
-    An overflow halves it and the step is skipped; so many steps without one double it.
-    """
-
-    def __init__(self) -> None:
-        self.scale = tf.Variable(FIRST_SCALE, trainable=False, dtype="float32")
-        self.steps = tf.Variable(0, trainable=False, dtype="int32")
-
-    def update(self, is_finite: tf.Tensor) -> None:
-        """Follows one step, of which `is_finite` tells whether it could be taken."""
-        steps = tf.where(is_finite, self.steps + 1, 0)
-        grows = steps >= STEPS_TO_GROW
-        factor = tf.where(is_finite, tf.where(grows, 2.0, 1.0), 0.5)
-        self.scale.assign(self.scale * factor)
-        self.steps.assign(tf.where(grows, 0, steps))
+    return follows and (is_plain or isinstance(layer, BatchNorm | FoldedConv | PerRoi))
 
 
 def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

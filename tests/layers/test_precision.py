@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.per_roi import PerRoi
-from mrcnn.training.precision import STEPS_TO_GROW, LossScale, computing_in
+from mrcnn.layers.precision import computing_in
 
 
 def network():
@@ -48,15 +48,3 @@ def test_a_network_that_cannot_follow_is_refused():
         computing_in(model, "mixed_float16"),
     ):
         pass
-
-
-def test_a_scale_halves_on_overflow_and_doubles_after_many_good_steps():
-    scale = LossScale()
-    first = scale.scale.numpy()
-    scale.update(tf.constant(False))
-    assert scale.scale.numpy() == first / 2
-    scale.steps.assign(STEPS_TO_GROW - 2)
-    scale.update(tf.constant(True))
-    assert scale.scale.numpy() == first / 2
-    scale.update(tf.constant(True))
-    assert (scale.scale.numpy(), scale.steps.numpy()) == (first, 0)
