@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mrcnn.cli.configs import (
+    Knobs,
     add_config_option,
     add_words,
     checked,
@@ -167,9 +168,11 @@ def run(options: argparse.Namespace) -> int:
     if not data.train.num_images:
         raise ValueError(f"There is no image to train on in {', '.join(paths)}.")
     name = (config and config.NAME) or knobs.get("NAME") or name_of_data(paths[0])
-    start = _start(options, str(name))
+    start = _start(
+        options, str(name), config or _default_config(options.weights, knobs)
+    )
     if config is None:
-        config = _config_of_file(start) or _default_config(options.weights)
+        config = _config_of_file(start) or _default_config(options.weights, knobs)
         _follow_data(config, data.train, str(name), is_run=start.is_run)
         set_knobs(config, knobs)
     _fill_gaps(config, data.train, str(name))
@@ -199,8 +202,11 @@ def _stages(options: argparse.Namespace) -> list[Stage]:
     return [Stage(*stage) for stage in zip(layers, epochs, rates, strict=True)]
 
 
-def _start(options: argparse.Namespace, name: str) -> Start:
-    """The weights to begin from, and whether a run goes on."""
+def _start(options: argparse.Namespace, name: str, config: Config) -> Start:
+    """The weights to begin from, and whether a run goes on.
+
+    `config` says which backbone ImageNet's weights are for.
+    """
     from mrcnn.training.run_dir import find_last_checkpoint
 
     if options.resume:
@@ -214,7 +220,7 @@ def _start(options: argparse.Namespace, name: str) -> Start:
     if word == "imagenet":
         from mrcnn.weights.imagenet import imagenet_weights_file
 
-        return Start(imagenet_weights_file(), False)
+        return Start(imagenet_weights_file(checked(config)), False)
     if word == "coco":
         return Start(coco_weights_file(), False)
     return Start(weights_path(word, options.logs, name), word == "last")
@@ -227,11 +233,12 @@ def _config_of_file(start: Start) -> Config | None:
     return None if found is None else found.config
 
 
-def _default_config(weights: str) -> Config:
-    """The default knobs, with the backbone that ImageNet's weights are of."""
+def _default_config(weights: str, knobs: Knobs) -> Config:
+    """The default config with knobs set; from ImageNet's weights, a light backbone."""
     config = Config()
     if weights == "imagenet":
         config.BACKBONE = "resnet50"
+    set_knobs(config, knobs)
     return config
 
 

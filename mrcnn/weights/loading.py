@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from mrcnn.weights.fitting import Pairing, check_fit, compare, hints_for, pair_by_name
+from mrcnn.weights.inflation import inflatable, inflate
 from mrcnn.weights.legacy_h5 import FileTensor
 from mrcnn.weights.named_variables import NamedVariable, layer_names, named_variables
 from mrcnn.weights.opening import open_weights
@@ -41,7 +42,8 @@ def load_into(
         exclude: names of layers to leave as they are
         by_name: False demands that file and network hold the same weights
         skip_mismatch: True skips weights of other shapes instead of raising; those
-            that only differ in the number of classes are skipped anyway
+            that only differ in the number of classes are skipped anyway, and first
+            layers of RGB images are fitted to the network's channels
 
     Raises:
         FileNotFoundError: where there is no such file.
@@ -61,6 +63,7 @@ def load_into(
         pairing = Pairing(pairing.found, rest)
         shapes = {name: tuple(item.variable.shape) for name, item in wanted.items()}
         report = compare(pairing, shapes, file.path)
+        report = _with_inflated(report)
         try:
             check_fit(report, by_name=by_name, skip_mismatch=skip_mismatch)
         except ValueError as error:
@@ -69,6 +72,8 @@ def load_into(
             name: _read_values(file.path, name, pairing.found[name])
             for name in report.loaded
         }
+    for name in report.inflated:
+        values[name] = inflate(values[name], shapes[name][2])
     _assign(values, wanted)
     _warn_of_unknown_layers(excluded_layers, model, file.tensors)
     report = replace(
@@ -79,6 +84,18 @@ def load_into(
     )
     logger.log(logging.INFO if report.is_complete else logging.WARNING, "%s", report)
     return report
+
+
+def _with_inflated(report: LoadReport) -> LoadReport:
+    """A report that counts first layers of RGB images as loaded."""
+    inflated = inflatable(report.mismatched)
+    names = tuple(mismatch.name for mismatch in inflated)
+    return replace(
+        report,
+        loaded=(*report.loaded, *names),
+        mismatched=tuple(m for m in report.mismatched if m not in inflated),
+        inflated=names,
+    )
 
 
 def _assign(

@@ -30,6 +30,8 @@ class LoadReport:
     """In the file but not in the network."""
     mismatched: tuple[Mismatch, ...] = ()
     """In both, in different shapes; they keep their values."""
+    inflated: tuple[str, ...] = ()
+    """Among those loaded: for RGB images in the file, fitted to the network's."""
     excluded: tuple[str, ...] = ()
     """Left out because the caller asked for it; they keep their values."""
     hints: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ class LoadReport:
         """A few lines: counts, and the first names of what was not loaded."""
         lines = [f"{self.path}: {len(self.loaded)} weights loaded"]
         mismatched = [str(mismatch) for mismatch in self.mismatched]
+        lines += _list_names("inflated to the channels of images", self.inflated)
         lines += _list_names("missing from the file", self.missing)
         lines += _list_names("in the file only", self.unexpected)
         lines += _list_names("of another shape, skipped", mismatched)

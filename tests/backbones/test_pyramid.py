@@ -115,3 +115,67 @@ def test_a_normalization_may_follow_each_convolution(rng):
     features = [rng.normal(size=(1, *s.shape[1:])).astype("float32") for s in stages]
     for level, whole in zip(model(features), plain(features), strict=True):
         np.testing.assert_allclose(4 * level, whole, rtol=1e-4, atol=1e-4)
+
+
+def test_it_may_end_with_p5_or_go_on_by_pooling(rng):
+    stages, _ = pyramid_of(192, 128)
+    features = [rng.normal(size=(1, *s.shape[1:])).astype("float32") for s in stages]
+    assert len(build_pyramid(stages, channels=6, num_levels=4)) == 4
+    levels = build_pyramid(stages, channels=6, num_levels=6)
+    *_, p6, p7 = keras.Model(stages, levels)(features)
+    assert p6.shape == (1, 3, 2, 6)
+    np.testing.assert_array_equal(p7, np.array(p6)[:, ::2, ::2])
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("kind", ["conv_p5", "conv_c5"])
+def test_it_may_go_on_by_convolutions(rng, kind, symmetric):
+    stages, _ = pyramid_of(192, 128)
+    levels = build_pyramid(
+        stages,
+        channels=6,
+        num_levels=6,
+        extra_levels=kind,
+        symmetric_padding=symmetric,
+    )
+    features = [rng.normal(size=(1, *s.shape[1:])).astype("float32") for s in stages]
+    model = keras.Model(stages, levels)
+    *_, p5, p6, p7 = [np.array(level) for level in model(features)]
+    source = p5 if kind == "conv_p5" else features[-1]
+    expected = strided(source, *model.get_layer("fpn_p6").get_weights(), symmetric)
+    np.testing.assert_allclose(p6, expected, atol=1e-4)
+    positive = np.maximum(p6, 0)
+    expected = strided(positive, *model.get_layer("fpn_p7").get_weights(), symmetric)
+    np.testing.assert_allclose(p7, expected, atol=1e-4)
+
+
+def strided(features, kernel, bias, symmetric):
+    """A 3x3 convolution of every second cell. [1, h, w, F] -> [1, h/2, w/2, F']"""
+    _, height, width, _ = features.shape
+    padded = np.pad(features, [(0, 0), (1, 2), (1, 2), (0, 0)])
+    rows, columns = [
+        # On even sides TensorFlow pads at the end alone.
+        range(0 if symmetric or side % 2 else 1, side + 1, 2)[: -(-side // 2)]
+        for side in (height, width)
+    ]
+    cells = [
+        [
+            np.einsum("bijf,ijfg->bg", padded[:, y : y + 3, x : x + 3], kernel)
+            for x in columns
+        ]
+        for y in rows
+    ]
+    return np.moveaxis(np.array(cells), 2, 0) + bias
+
+
+def test_laterals_at_zero_leave_what_the_deepest_stage_knows(rng):
+    stages, _ = pyramid_of(64, 64)
+    levels = build_pyramid(stages, channels=6, zero_laterals=True)
+    model = keras.Model(stages, levels)
+    features = [rng.normal(size=(1, *s.shape[1:])).astype("float32") for s in stages]
+    others = [np.zeros_like(one) for one in features[:-1]]
+    for level, same in zip(
+        model(features), model([*others, features[-1]]), strict=True
+    ):
+        np.testing.assert_array_equal(level, same)
+        assert np.any(level)

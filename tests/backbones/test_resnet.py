@@ -235,3 +235,38 @@ def test_a_bottleneck_shrinks_before_or_while_it_looks_around(stride_in_1x1, see
     rows = np.tile(np.arange(4.0)[:, None, None], (1, 4, 1)).astype("float32")[None]
     # The upper left cell sums what it sees of a column whose rows count up.
     np.testing.assert_allclose(model(rows)[0, 0, 0, 0], seen, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stem_stride", [1, 2, 4])
+def test_a_finer_stem_makes_all_maps_finer_with_the_same_weights(stem_stride):
+    style = ResnetStyle(stem_stride=stem_stride)
+    image, stages = stages_of("resnet18", (64, 64, 3), style=style)
+    cells = [stage.shape[1] for stage in stages]
+    assert cells == [64 * 4 // stem_stride // stride for stride in STRIDES]
+    plain = keras.Model(*stages_of("resnet18", (64, 64, 3)))
+    names = names_with_weights(keras.Model(image, stages))
+    assert names == names_with_weights(plain)
+
+
+def test_a_dilated_stage_keeps_its_size_and_looks_as_far_around():
+    style = ResnetStyle(dilated_stage5=True)
+    image, stages = stages_of("resnet50", (64, 64, 3), style=style)
+    assert [stage.shape[1] for stage in stages] == [16, 16, 8, 4, 4]
+    model = keras.Model(image, stages)
+    for block in "abc":
+        assert model.get_layer(f"res5{block}_branch2b").dilation_rate == (2, 2)
+    assert model.get_layer("res4a_branch2b").dilation_rate == (1, 1)
+
+
+def test_a_dilated_block_sees_cells_apart():
+    style = ResnetStyle(bias_before_norm=False, norm_epsilon=0.0)
+    features = keras.Input((5, 5, 1))
+    outputs = build_block(features, [1, 1], 5, "a", dilation=2, style=style)
+    model = with_kernels(keras.Model(features, outputs), middle_of)
+    model.get_layer("res5a_branch2a").set_weights([np.ones((3, 3, 1, 1))])
+    values = np.zeros((1, 5, 5, 1), "float32")
+    values[0, 2, 2] = 1
+    expected = np.zeros((5, 5))
+    expected[::2, ::2] = 1
+    expected[2, 2] = 2  # with the shortcut
+    np.testing.assert_allclose(model(values)[0, :, :, 0], expected, rtol=1e-5)

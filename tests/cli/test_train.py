@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -129,6 +130,36 @@ def test_cocos_weights_are_taken_from_here_first(data, tmp_path, capsys, monkeyp
     (tmp_path / "mask_rcnn_coco.h5").write_text("<html>not found</html>")
     assert train(data, "logs") == 1
     assert "mask_rcnn_coco.h5 looks like an HTML page" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("knobs", "backbone"),
+    [
+        ([], "resnet50"),
+        (["BACKBONE=resnet101"], "resnet101"),
+        (["BACKBONE=VGG16"], "VGG16"),
+    ],
+)
+def test_imagenets_weights_are_those_of_the_backbone(
+    data, tmp_path, monkeypatch, knobs, backbone
+):
+    path = tmp_path / "imagenet.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("conv1/kernel", data=np.zeros((7, 7, 3, 64)))
+    made = {}
+
+    def weights_file(config):
+        made["asked for"] = config.BACKBONE
+        return str(path)
+
+    def stop(config, start, logs):
+        made["built"], made["start"] = config.BACKBONE, start.path
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mrcnn.weights.imagenet.imagenet_weights_file", weights_file)
+    monkeypatch.setattr("mrcnn.cli.train._make_model", stop)
+    assert train(data, tmp_path, "--weights", "imagenet", *knobs) == 130
+    assert made == {"asked for": backbone, "built": backbone, "start": str(path)}
 
 
 def test_the_default_config_follows_the_data(data, tmp_path, monkeypatch):

@@ -320,7 +320,7 @@ def test_names_and_ids_of_a_dataset_may_be_set_by_hand(dataset):
 def test_imagenet_weights_are_a_path_for_load_weights(model, tmp_path, monkeypatch):
     path = str(tmp_path / "imagenet.h5")
     model.keras_model.save_weights(path)
-    monkeypatch.setattr("mrcnn.mask_rcnn.imagenet_weights_file", lambda: path)
+    monkeypatch.setattr("mrcnn.mask_rcnn.imagenet_weights_file", lambda _: path)
     report = model.load_weights(model.get_imagenet_weights(), by_name=True)
     assert "conv1/kernel" in report.loaded
     assert model.epoch == 0

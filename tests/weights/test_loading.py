@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
+from mrcnn.weights.inflation import inflate
 from mrcnn.weights.loading import load_into
 from mrcnn.weights.named_variables import named_variables
 from mrcnn.weights.safe_h5 import WeightsFileError
@@ -144,18 +145,38 @@ def test_an_unknown_name_to_exclude_is_warned_of(source, network, caplog):
     assert "'mrcnn_masks'; the nearest name is 'mrcnn_mask'" in caplog.text
 
 
-def test_another_number_of_channels_raises_and_can_be_excluded(source):
-    network = build_network(channels=4)
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_first_layer_for_rgb_is_fitted_to_other_channels(source, channels):
+    network = build_network(channels=channels)
+    report = load_into(network, source[1])
 
-    assert_refused(network, source[1], ValueError, r'exclude=\["conv1"\]')
+    assert report.inflated == ("conv1/kernel",)
+    assert "conv1/kernel" in report.loaded
+    assert report.is_complete
+    assert "1 inflated to the channels of images: conv1/kernel" in str(report)
+    kernel = np.asarray(source[0].get_layer("conv1").kernel)
+    expected = inflate(kernel, channels)
+    np.testing.assert_array_equal(network.get_layer("conv1").kernel, expected)
+
+
+def test_an_excluded_first_layer_stays_as_it_is(source):
+    network = build_network(channels=4)
     report = load_into(network, source[1], exclude=["conv1"])
 
     assert report.excluded == ("conv1/kernel", "conv1/bias")
     assert report.is_complete
 
 
-def test_skip_mismatch_loads_the_rest(source):
-    report = load_into(build_network(channels=4), source[1], skip_mismatch=True)
+def test_first_layers_for_other_images_than_rgb_are_refused(source, tmp_path):
+    path = tmp_path / "four.h5"
+    write_weights(path, build_network(channels=4), {})
+    assert_refused(build_network(), path, ValueError, r'exclude=\["conv1"\]')
+
+
+def test_skip_mismatch_loads_the_rest(tmp_path):
+    path = tmp_path / "four.h5"
+    write_weights(path, build_network(channels=4), {})
+    report = load_into(build_network(), path, skip_mismatch=True)
 
     assert [mismatch.name for mismatch in report.mismatched] == ["conv1/kernel"]
     assert "conv1/bias" in report.loaded
