@@ -109,6 +109,14 @@ def test_a_single_logit_is_a_pair_whose_background_is_zero(rng):
     assert float(single) == pytest.approx(float(losses.rpn_class_loss(pair, match)))
 
 
+def test_a_single_logit_has_binary_cross_entropy():
+    logits = np.array([[[2.0], [-1.0], [0.5], [9.0]]], "float32")
+    match = np.array([[POSITIVE, NEGATIVE, POSITIVE, NEUTRAL]])
+    yes, no, other = (1 / (1 + math.exp(-x)) for x in (2.0, -1.0, 0.5))
+    expected = -(math.log(yes) + math.log(1 - no) + math.log(other)) / 3
+    assert float(losses.rpn_class_loss(logits, match)) == pytest.approx(expected)
+
+
 def test_smooth_l1_is_a_parabola_up_to_beta_and_a_line_beyond():
     deltas = np.array([[[0.5, -2.0, 0.0, 0.0]]], "float32")
     zeros, match = np.zeros((1, 1, 4), "float32"), np.array([[POSITIVE]])

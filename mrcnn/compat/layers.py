@@ -101,7 +101,7 @@ class DetectionTargetLayer(keras.layers.Layer):
         settings |= {name: kwargs.pop(name) for name in settings if name in kwargs}
         mask_settings = {
             name: settings.pop(name)
-            for name in ("mask_shape", "sample_bins", "use_mini_mask")
+            for name in ("mask_shape", "sample_bins", "use_mini_mask", "content")
         }
         # Half precision moves a box by pixels, so the policy does not apply here.
         super().__init__(autocast=False, **{"dtype": "float32", **kwargs})
@@ -179,6 +179,7 @@ def _target_settings(config: Config) -> dict[str, Any]:
         "mask_shape": config.MASK_SHAPE,
         "sample_bins": CONVENTIONS[GEOMETRY].sample_bins,
         "use_mini_mask": config.USE_MINI_MASK,
+        "content": config.MASK_TARGETS,
     }
 
 

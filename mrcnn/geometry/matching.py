@@ -21,6 +21,11 @@ from mrcnn.geometry.boxes import is_padding, pairwise_iou
 
 NEGATIVE, NEUTRAL, POSITIVE = -1, 0, 1
 
+# What two IoUs may differ by and still be equal, in parts of the larger. Anchors tie
+# for an object by the dozen, and rounding splits them by 1e-5 where boxes are small
+# and in units of the image; what really differs does so by 1e-4 and more.
+TIE = 5e-5
+
 
 def match_anchors(
     anchors: Array,
@@ -30,6 +35,8 @@ def match_anchors(
     positive_iou: float,
     negative_iou: float,
     crowd_iou: float,
+    forced_iou: float = 0.0,
+    forced_keep_own: bool = False,
 ) -> tuple[Array, Array]:
     """Matches of anchors for the region proposal network.
 
@@ -38,15 +45,18 @@ def match_anchors(
     overlaps most, of equals to the first.
 
     Args:
-        anchors: [A, 4] or [..., A, 4]
+        anchors: [A, 4] or [..., A, 4], unused rows zero
         gt_boxes: [..., G, 4], unused rows zero
         gt_class_ids: [..., G] 0 for padding, negative for crowds
         positive_iou: from here on with a gt box, an anchor is positive
         negative_iou: below this with every gt box, an anchor is negative
         crowd_iou: over this with a crowd, an anchor is not negative
+        forced_iou: a gt box takes no anchors that overlap it by less
+        forced_keep_own: whether what is taken becomes positive, but still belongs to
+            the gt box it overlaps most
 
     Returns:
-        match: int32 [..., A] POSITIVE, NEGATIVE or NEUTRAL
+        match: int32 [..., A] POSITIVE, NEGATIVE or NEUTRAL; padding is neutral
         gt_indices: int32 [..., A] row of the matched gt box; for an anchor that is
             not positive, of the one it overlaps most, or 0
 
@@ -54,9 +64,12 @@ def match_anchors(
         anchors are negative.
     """
     match, iou, is_taken = _match_anchors(
-        anchors, gt_boxes, gt_class_ids, positive_iou, negative_iou, crowd_iou
+        anchors,
+        gt_boxes,
+        gt_class_ids,
+        limits=(positive_iou, negative_iou, crowd_iou, forced_iou),
     )
-    return match, _gt_of_anchors(iou, is_taken)
+    return match, _gt_of_anchors(iou, is_taken, forced_keep_own)
 
 
 def draw_anchors(
@@ -70,11 +83,13 @@ def draw_anchors(
     crowd_iou: float,
     count: int,
     positive_share: float,
+    forced_iou: float = 0.0,
+    forced_keep_own: bool = False,
 ) -> tuple[Array, Array, Array]:
     """A sample of matched anchors, without asking where all the others belong.
 
     Args:
-        anchors: [A, 4] or [..., A, 4]
+        anchors: [A, 4] or [..., A, 4], unused rows zero
         gt_boxes: [..., G, 4], unused rows zero
         gt_class_ids: [..., G] 0 for padding, negative for crowds
         priorities: [..., A] see `sample_matches`
@@ -83,6 +98,8 @@ def draw_anchors(
         crowd_iou: see `match_anchors`
         count: K
         positive_share: see `sample_matches`
+        forced_iou: see `match_anchors`
+        forced_keep_own: see `match_anchors`
 
     Returns:
         indices: int32 [..., K] of the drawn anchors, as `sample_matches` has them
@@ -90,7 +107,10 @@ def draw_anchors(
         gt_indices: int32 [..., K] what `match_anchors` has for them
     """
     match, iou, is_taken = _match_anchors(
-        anchors, gt_boxes, gt_class_ids, positive_iou, negative_iou, crowd_iou
+        anchors,
+        gt_boxes,
+        gt_class_ids,
+        limits=(positive_iou, negative_iou, crowd_iou, forced_iou),
     )
     indices, match = sample_matches(
         match, priorities, count=count, positive_share=positive_share
@@ -99,7 +119,7 @@ def draw_anchors(
     columns = indices[..., None, :]  # [..., 1, K]
     iou = xp.take_along_axis(iou, columns, axis=-1)  # [..., G + 1, K]
     is_taken = xp.take_along_axis(is_taken, columns, axis=-1)  # [..., G + 1, K]
-    return indices, match, _gt_of_anchors(iou, is_taken)
+    return indices, match, _gt_of_anchors(iou, is_taken, forced_keep_own)
 
 
 def match_rois(
@@ -135,6 +155,18 @@ def match_rois(
     is_negative = _outside_crowds(is_negative, rois, gt_boxes, gt_class_ids, crowd_iou)
     match = _as_match(best_iou >= positive_iou, is_negative)
     return match, cast(xp.argmax(iou, axis=-2), "int32")
+
+
+def without_straddling(anchors: Array, window: Array) -> Array:
+    """The anchors, zero where they reach over a window's edges.
+
+    [..., A, 4], [..., 4] -> [..., A, 4]
+    """
+    xp = array_namespace(anchors, window)
+    window = window[..., None, :]  # [..., 1, 4]
+    starts_inside = xp.all(anchors[..., :2] >= window[..., :2], axis=-1, keepdims=True)
+    ends_inside = xp.all(anchors[..., 2:] <= window[..., 2:], axis=-1, keepdims=True)
+    return xp.where(starts_inside & ends_inside, anchors, 0)
 
 
 def sample_matches(
@@ -181,31 +213,33 @@ def _match_anchors(
     anchors: Array,
     gt_boxes: Array,
     gt_class_ids: Array,
-    positive_iou: float,
-    negative_iou: float,
-    crowd_iou: float,
+    *,
+    limits: tuple[float, float, float, float],
 ) -> tuple[Array, Array, Array]:
     """Match [..., A]; IoU with gt boxes and whether these take it, [..., G + 1, A]"""
+    positive_iou, negative_iou, crowd_iou, forced_iou = limits
     xp = array_namespace(anchors, gt_boxes)
     iou = _overlaps(anchors, gt_boxes, gt_class_ids > 0)  # [..., G + 1, A]
     best_iou = xp.max(iou, axis=-2, initial=0.0)  # [..., A]
     taken_iou = xp.max(iou, axis=-1, keepdims=True, initial=0.0)  # [..., G + 1, 1]
-    # Where that is 0, the gt box takes none, and no IoU is infinite.
-    taken_iou = xp.where(taken_iou > 0, taken_iou, float("inf"))
-    # A function, since `==` on symbolic tensors compares the objects.
-    is_taken = xp.equal(iou, taken_iou)
+    # A gt box that takes none asks for more than there is.
+    may_take = (taken_iou > 0) & (taken_iou >= forced_iou)
+    is_taken = iou >= xp.where(may_take, taken_iou * (1 - TIE), float("inf"))
     is_positive = (best_iou >= positive_iou) | xp.any(is_taken, axis=-2)
+    is_negative = (best_iou < negative_iou) & xp.logical_not(is_padding(anchors))
     is_negative = _outside_crowds(
-        best_iou < negative_iou, anchors, gt_boxes, gt_class_ids, crowd_iou
+        is_negative, anchors, gt_boxes, gt_class_ids, crowd_iou
     )
     return _as_match(is_positive, is_negative), iou, is_taken
 
 
-def _gt_of_anchors(iou: Array, is_taken: Array) -> Array:
+def _gt_of_anchors(iou: Array, is_taken: Array, keep_own: bool) -> Array:
     """The gt box that each anchor belongs to. Two of [..., G + 1, N] -> [..., N]"""
     xp = array_namespace(iou)
-    taker = xp.argmax(xp.where(is_taken, iou, 0.0), axis=-2)
-    gt_indices = xp.where(xp.any(is_taken, axis=-2), taker, xp.argmax(iou, axis=-2))
+    gt_indices = xp.argmax(iou, axis=-2)
+    if not keep_own:
+        taker = xp.argmax(xp.where(is_taken, iou, 0.0), axis=-2)
+        gt_indices = xp.where(xp.any(is_taken, axis=-2), taker, gt_indices)
     return cast(gt_indices, "int32")
 
 

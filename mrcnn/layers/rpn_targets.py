@@ -11,7 +11,7 @@ from keras import ops
 
 from mrcnn.geometry.arrays import Array, take_rows
 from mrcnn.geometry.boxes import encode_boxes
-from mrcnn.geometry.matching import POSITIVE, draw_anchors
+from mrcnn.geometry.matching import POSITIVE, draw_anchors, without_straddling
 
 
 @keras.saving.register_keras_serializable(package="mrcnn")
@@ -29,12 +29,16 @@ class RpnTargetLayer(keras.layers.Layer):
         negative_iou: below this, an anchor is background
         crowd_iou: over this with a crowd, it is not
         delta_std: what one unit of each delta stands for
+        forced_iou: a gt box takes no anchors that overlap it by less
+        forced_keep_own: whether what is taken learns the gt box it overlaps most
         seed: of the random choice
 
     Inputs:
         anchors: [B, A, 4] or [1, A, 4] normalized
         gt_class_ids: [B, G]; 0 for padding, negative for crowds
         gt_boxes: [B, G, 4] normalized
+        windows: [B, 4] normalized; anchors that reach over the edges of their image's
+            window are not used. May be left out
 
     Output:
         indices: int32 [B, K] of the drawn anchors, positives first; 0 in unused places
@@ -52,6 +56,8 @@ class RpnTargetLayer(keras.layers.Layer):
         negative_iou: float,
         crowd_iou: float,
         delta_std: Sequence[float],
+        forced_iou: float = 0.0,
+        forced_keep_own: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -63,17 +69,21 @@ class RpnTargetLayer(keras.layers.Layer):
         self.negative_iou = float(negative_iou)
         self.crowd_iou = float(crowd_iou)
         self.delta_std = tuple(float(std) for std in delta_std)
+        self.forced_iou = float(forced_iou)
+        self.forced_keep_own = bool(forced_keep_own)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_jit = False  # How many gt slots are looked at depends on them.
 
     def call(self, inputs: Sequence[Array], training: bool | None = None) -> tuple:
-        anchors, gt_class_ids, gt_boxes = inputs
+        anchors, gt_class_ids, gt_boxes, *windows = inputs
         anchors, gt_boxes = (
             ops.stop_gradient(ops.cast(one, "float32")) for one in (anchors, gt_boxes)
         )
         gt_class_ids = ops.cast(gt_class_ids, "int32")
         gt_class_ids, gt_boxes = without_unused_slots(gt_class_ids, gt_boxes)
+        for window in windows:
+            anchors = without_straddling(anchors, ops.cast(window, "float32"))
         num_anchors = ops.shape(anchors)[1]
         priorities = draw_priorities(num_anchors, self.seed_generator, training)
         num_images = ops.shape(gt_boxes)[0]
@@ -103,6 +113,8 @@ class RpnTargetLayer(keras.layers.Layer):
             "negative_iou": self.negative_iou,
             "crowd_iou": self.crowd_iou,
             "delta_std": list(self.delta_std),
+            "forced_iou": self.forced_iou,
+            "forced_keep_own": self.forced_keep_own,
             "seed": self.seed,
         }
 
@@ -121,6 +133,8 @@ class RpnTargetLayer(keras.layers.Layer):
             crowd_iou=self.crowd_iou,
             count=self.count,
             positive_share=self.positive_share,
+            forced_iou=self.forced_iou,
+            forced_keep_own=self.forced_keep_own,
         )
         gt_boxes = take_rows(gt_boxes, gt_indices)  # [K, 4]
         targets = encode_targets(

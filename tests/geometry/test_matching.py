@@ -13,6 +13,7 @@ from mrcnn.geometry.matching import (
     match_anchors,
     match_rois,
     sample_matches,
+    without_straddling,
 )
 
 ANCHOR_RULES = {"positive_iou": 0.7, "negative_iou": 0.3, "crowd_iou": 0.001}
@@ -122,6 +123,59 @@ def test_of_two_takers_with_equal_overlap_the_first_wins(anchors_matched):
     left, right = [0, 0, 10, 4], [0, 6, 10, 10]
     _, gt_indices = anchors_matched([anchor], [left, right], [CAT, DOG])
     assert gt_indices == [0]
+
+
+def test_a_forced_anchor_may_keep_the_gt_box_it_overlaps_most(anchors_matched):
+    # As above: the dog takes the first anchor, and that learns the cat all the same.
+    anchors = [[0, 0, 10, 10], [0, 0, 10, 9]]
+    cat, dog = [0, 0, 10, 8], [0, 9, 10, 10]
+    match, gt_indices = anchors_matched(
+        anchors, [cat, dog], [CAT, DOG], positive_iou=0.95, forced_keep_own=True
+    )
+    assert match == [POSITIVE, POSITIVE]
+    assert gt_indices == [0, 0]
+
+
+def test_a_gt_box_takes_no_anchor_below_the_forced_iou(anchors_matched):
+    anchors = [[0, 0, 10, 10], [0, 30, 10, 40]]
+    gt_boxes = [[0, 0, 10, 5], [0, 30, 10, 34]]  # IoU .5 and .4
+    match, _ = anchors_matched(anchors, gt_boxes, [CAT, DOG], forced_iou=0.45)
+    assert match == [POSITIVE, NEUTRAL]
+    match, _ = anchors_matched(anchors, gt_boxes, [CAT, DOG], forced_iou=0.3)
+    assert match == [POSITIVE, POSITIVE]
+
+
+def test_padding_anchors_are_neutral(anchors_matched):
+    anchors = [[0, 0, 10, 10], [0, 0, 0, 0]]
+    match, _ = anchors_matched(anchors, [[20, 20, 30, 30]], [CAT])
+    assert match == [NEGATIVE, NEUTRAL]
+
+
+def test_anchors_that_tie_are_taken_together_in_whatever_unit(anchors_matched):
+    # A gt box in the middle of four anchors, at any place of an image of 800 x 1344.
+    sides = np.array([800, 1344] * 2, "float32")
+    anchors = np.array([[0, 0, 16, 16], [0, 4, 16, 20], [4, 0, 20, 16], [4, 4, 20, 20]])
+    for place in (0, 37, 301, 652):
+        scene = (anchors + place) / sides
+        gt = (np.array([5, 5, 15, 15]) + place) / sides
+        match, _ = anchors_matched(scene, [gt], [CAT])
+        assert match == [POSITIVE] * 4
+
+
+def test_a_pixel_of_a_large_box_breaks_a_tie(anchors_matched):
+    gt, anchors = [0, 0, 96, 96], [[0, 0, 512, 512], [0, 0, 512, 513]]
+    match, _ = anchors_matched(anchors, [gt], [CAT])
+    assert match == [POSITIVE, NEGATIVE]
+
+
+@pytest.mark.parametrize("threshold", [0, 3])
+def test_anchors_that_straddle_the_window_are_zero(as_array, threshold):
+    inside, over_by_3, over_by_4 = [0, 0, 9, 9], [-3, 2, 5, 9], [2, 5, 8, 14]
+    window = np.array([0, 0, 10, 10]) + threshold * np.array([-1, -1, 1, 1])
+    anchors = np.array([inside, over_by_3, over_by_4], "float32")
+    result = without_straddling(as_array(anchors), as_array(window.astype("float32")))
+    kept = [inside, over_by_3 if threshold else [0] * 4, [0] * 4]
+    assert np.asarray(result).tolist() == kept
 
 
 def test_a_gt_box_that_touches_no_anchor_takes_none(anchors_matched):
@@ -358,14 +412,15 @@ def test_the_sample_agrees_with_the_plain_way(sampled, rng):
 # --- the draw of anchors
 
 
+@pytest.mark.parametrize("forced", [{}, {"forced_iou": 0.3, "forced_keep_own": True}])
 @pytest.mark.parametrize("slots", [0, 8])
-def test_drawn_anchors_are_a_sample_of_the_matched(as_array, rng, slots):
+def test_drawn_anchors_are_a_sample_of_the_matched(as_array, rng, slots, forced):
     for _ in range(3):
         scene = random_scene(rng, 2, slots=slots)
         scene = [as_array(part) for part in scene]
         priorities = as_array(rng.random((2, 60)).astype("float32"))
-        drawn = draw_anchors(*scene, priorities, **ANCHOR_RULES, **QUOTA)
-        match, gt_indices = match_anchors(*scene, **ANCHOR_RULES)
+        drawn = draw_anchors(*scene, priorities, **ANCHOR_RULES, **QUOTA, **forced)
+        match, gt_indices = match_anchors(*scene, **ANCHOR_RULES, **forced)
         indices, kinds = sample_matches(match, priorities, **QUOTA)
         expected = [indices, kinds, take_values(gt_indices, indices)]
         for result, other in zip(drawn, expected, strict=True):

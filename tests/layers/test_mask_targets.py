@@ -17,10 +17,20 @@ WHOLE = [0, 0, SIDE, SIDE]
 
 
 def patches_of(
-    rois, gt_indices, boxes, masks, shape=(8, 8), *, sample_bins, use_mini_mask
+    rois,
+    gt_indices,
+    boxes,
+    masks,
+    shape=(8, 8),
+    *,
+    sample_bins=True,
+    use_mini_mask=False,
+    content="share",
 ):
     """Patches of one image from pixel rois and boxes. -> [P, S, T]"""
-    layer = MaskTargetLayer(shape, sample_bins=sample_bins, use_mini_mask=use_mini_mask)
+    layer = MaskTargetLayer(
+        shape, sample_bins=sample_bins, use_mini_mask=use_mini_mask, content=content
+    )
 
     def normalized(boxes):
         boxes = np.array(boxes, "float64").reshape(1, -1, 4)
@@ -93,6 +103,79 @@ def test_a_cell_is_the_share_of_its_bin_that_is_covered():
     np.testing.assert_allclose(patch[-1], [1, 1, 2 / 8, 0, 0, 0, 0, 0])
 
 
+def test_a_binary_cell_is_set_from_half_of_its_bin():
+    mask = np.zeros((SIDE, SIDE, 1), bool)
+    mask[:32, :20] = True  # As above: the third column is covered by half, or less.
+    mask[32:, :18] = True
+    (patch,) = patches_of([WHOLE], [0], [WHOLE], mask, content="binary")
+    assert patch[0].tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
+    assert patch[-1].tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+
+
+def test_samples_lie_half_a_pixel_off():
+    mask = np.zeros((SIDE, SIDE, 1), bool)
+    mask[:, :20] = True  # A bin of 8 pixels is sampled at 0.5, 1.5, ... of them.
+    (patch,) = patches_of([WHOLE], [0], [WHOLE], mask, content="samples")
+    # Pixel 19 is the last that is set, and 19.5 lies between it and the next.
+    expected = [1, 1, 3.5 / 8, 0, 0, 0, 0, 0]
+    np.testing.assert_allclose(patch, [expected] * 8, atol=1e-6)
+
+
+@pytest.mark.parametrize("use_mini_mask", [False, True])
+def test_samples_are_what_the_plain_way_gives(rng, use_mini_mask):
+    # Of any size, also less than a pixel, and over the image's edges.
+    corner = rng.uniform(-9, 55, (12, 2))
+    rois = np.concatenate([corner, corner + rng.uniform(0.2, 40, (12, 2))], axis=-1)
+    masks = rng.integers(0, 2, (SIDE, SIDE, 1)).astype(bool)
+
+    patches = patches_of(
+        rois,
+        [0] * 12,
+        [WHOLE],
+        masks,
+        (5, 4),
+        use_mini_mask=use_mini_mask,
+        content="samples",
+    )
+
+    for roi, patch in zip(rois, patches, strict=True):
+        expected = plain_samples(masks[..., 0].astype(float), roi, (5, 4))
+        np.testing.assert_allclose(patch, expected, atol=1e-4)
+
+
+def plain_samples(mask, roi, shape):
+    """Bin for bin, and in each sample for sample."""
+    sides = np.maximum(roi[2:] - roi[:2], 1) / shape
+    counts = np.ceil(sides).astype(int)
+    patch = np.zeros(shape)
+    for row, column in np.ndindex(*shape):
+        total = 0.0
+        corner = roi[:2] + np.array([row, column]) * sides
+        for sample in np.ndindex(*counts):
+            place = corner + (np.array(sample) + 0.5) / counts * sides
+            total += bilinear(mask, *place)
+        patch[row, column] = total / counts.prod()
+    return patch
+
+
+def bilinear(mask, y, x):
+    """The outer pixels reach one pixel further, and beyond is nothing."""
+    height, width = mask.shape
+    if not (-1 <= y <= height and -1 <= x <= width):
+        return 0.0
+    y, x = np.clip([y, x], 0, [height - 1, width - 1])
+    top, left = int(y), int(x)
+    bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
+    upper = mask[top, left] * (left + 1 - x) + mask[top, right] * (x - left)
+    lower = mask[bottom, left] * (left + 1 - x) + mask[bottom, right] * (x - left)
+    return upper * (top + 1 - y) + lower * (y - top)
+
+
+def test_only_known_contents_are_taken():
+    with pytest.raises(ValueError, match="give one of"):
+        MaskTargetLayer((8, 8), sample_bins=True, use_mini_mask=False, content="poly")
+
+
 def test_corner_to_corner_is_the_kernel_that_matterport_used(rng):
     masks = rng.integers(0, 2, (9, 13, 4)).astype(bool)
     corner = rng.uniform(-0.2, 0.6, (6, 2))
@@ -161,8 +244,9 @@ def test_both_geometries_see_the_same_object_at_slightly_other_places():
     assert 0.9 < both / either < 1
 
 
+@pytest.mark.parametrize("content", ["share", "binary", "samples"])
 @pytest.mark.parametrize("sample_bins", [False, True])
-def test_a_gt_box_without_area_has_no_mask(sample_bins):
+def test_a_gt_box_without_area_has_no_mask(sample_bins, content):
     masks = np.ones((28, 28, 1), bool)
     (patch,) = patches_of(
         [[0, 0, 20, 20]],
@@ -171,6 +255,7 @@ def test_a_gt_box_without_area_has_no_mask(sample_bins):
         masks,
         sample_bins=sample_bins,
         use_mini_mask=True,
+        content=content,
     )
     assert not patch.any()
 
@@ -196,8 +281,10 @@ def test_masks_of_any_side_run_in_a_network(drawn):
         np.repeat(ground_truth(drawn)[1], 2, axis=0),
         np.repeat(drawn.masks[None], 2, axis=0),
     ]
-    for sample_bins in (False, True):
-        layer = MaskTargetLayer((8, 8), sample_bins=sample_bins, use_mini_mask=False)
+    for sample_bins, content in ((False, "share"), (True, "share"), (True, "samples")):
+        layer = MaskTargetLayer(
+            (8, 8), sample_bins=sample_bins, use_mini_mask=False, content=content
+        )
         symbols = [
             keras.Input((None, 4)),
             keras.Input((None,), dtype="int32"),
@@ -209,13 +296,26 @@ def test_masks_of_any_side_run_in_a_network(drawn):
         np.testing.assert_array_equal(tf.function(model)(inputs), layer(inputs))
 
 
-@pytest.mark.parametrize("use_mini_mask", [False, True])
-@pytest.mark.parametrize("sample_bins", [False, True])
-def test_it_does_the_duties_of_a_layer(drawn, sample_bins, use_mini_mask):
+@pytest.mark.parametrize(
+    ("sample_bins", "use_mini_mask", "content"),
+    [
+        (False, False, "share"),
+        (False, True, "share"),
+        (True, False, "share"),
+        (True, True, "binary"),
+        (True, True, "samples"),
+    ],
+)
+def test_it_does_the_duties_of_a_layer(drawn, sample_bins, use_mini_mask, content):
     masks = minimize_masks(drawn.masks, drawn.boxes, (14, 14))
     boxes = np.repeat(drawn.boxes[None] / SIDE, 2, axis=0).astype("float32")
     check_layer(
-        MaskTargetLayer((8, 6), sample_bins=sample_bins, use_mini_mask=use_mini_mask),
+        MaskTargetLayer(
+            (8, 6),
+            sample_bins=sample_bins,
+            use_mini_mask=use_mini_mask,
+            content=content,
+        ),
         [
             boxes + np.float32(0.03),
             np.array([[0, 1], [1, 0]], "int32"),

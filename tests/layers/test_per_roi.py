@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import layers
 
 from mrcnn.layers.batch_norm import BatchNorm
-from mrcnn.layers.per_roi import PadRois, PerRoi, TrimRois
+from mrcnn.layers.per_roi import FoldRois, PadRois, PerRoi, TrimRois, UnfoldRois
 from tests.layer_contract import check_layer
 
 
@@ -154,3 +154,30 @@ def test_trimming_and_padding_again_gives_the_same_detections():
     unknown = tf.TensorSpec((None, None, 6), "float32")
     traced = tf.function(lambda x: PadRois(6)(x)).get_concrete_function(unknown)
     assert tuple(traced.structured_outputs.shape) == (None, 6, 6)
+
+
+def fold_and_unfold():
+    rois = keras.Input((None, 5, 5, 2))
+    folded = FoldRois()(rois)
+    mean = layers.GlobalAveragePooling2D()(folded)
+    return keras.Model(rois, [folded, UnfoldRois()([mean, rois])])
+
+
+def test_folded_rois_are_the_images_of_a_batch_until_they_are_unfolded(features):
+    model = fold_and_unfold()
+    assert [one.shape for one in model.outputs] == [(None, 5, 5, 2), (None, None, 2)]
+    for outputs in (model(features), model.predict_on_batch(features)):
+        np.testing.assert_array_equal(outputs[0][4], features[1, 1])
+        np.testing.assert_allclose(
+            outputs[1], features.mean(axis=(2, 3)), rtol=1e-4, atol=1e-6
+        )
+    folded, unfolded = model(features[:, :0])
+    assert folded.shape == (0, 5, 5, 2)
+    assert unfolded.shape == (2, 0, 2)
+
+
+def test_folding_survives_saving(features, tmp_path):
+    model = fold_and_unfold()
+    model.save(tmp_path / "fold.keras")
+    twin = keras.saving.load_model(tmp_path / "fold.keras")
+    np.testing.assert_array_equal(model(features)[1], twin(features)[1])

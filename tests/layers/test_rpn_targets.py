@@ -118,6 +118,37 @@ def test_anchors_in_a_crowd_are_not_drawn():
     assert (match[0] == POSITIVE).any()
 
 
+def test_anchors_over_the_edge_of_an_images_window_are_not_used():
+    anchors = grid_anchors()
+    truth = ground_truth(*[scene([anchors[9] * SIDE], [2])] * 2)
+    windows = np.array([[0, 0, 1, 1], [0, 0, 0.5, 0.75]], "float32")
+
+    outputs = targets_of([anchors[None], *truth, windows], count=100)
+
+    indices, match, _ = outputs
+    inside = (anchors[:, 2] <= 0.5) & (anchors[:, 3] <= 0.75)
+    for row, allowed in enumerate([np.ones(len(anchors), bool), inside]):
+        kinds = plain_kinds(anchors, truth[0][row], truth[1][row])[0]
+        expected = np.flatnonzero((np.array(kinds) != NEUTRAL) & allowed)
+        assert set(indices[row][match[row] != NEUTRAL]) == set(expected)
+
+
+def test_an_objects_best_anchor_may_be_none_or_learn_another_object():
+    anchors = np.array([[0, 0, 10, 10], [0, 0, 10, 9]], "float32")[None] / SIDE
+    truth = ground_truth(scene([[0, 0, 10, 8], [0, 9, 10, 10]], [1, 2]))
+
+    def first(**options):
+        indices, match, deltas = targets_of([anchors, *truth], count=8, **options)
+        (row,) = np.flatnonzero((indices[0] == 0) & (match[0] == POSITIVE))
+        return deltas[0][row]
+
+    # From the middle of the anchor, at 5, to the middle of the dog, or of the cat.
+    assert first()[1] == pytest.approx((9.5 - 5) / 10 / 0.1, rel=1e-4)
+    own = first(forced_keep_own=True)
+    assert own[1] == pytest.approx((4 - 5) / 10 / 0.1, rel=1e-4)
+    np.testing.assert_array_equal(first(forced_iou=0.2), own)
+
+
 @pytest.mark.parametrize("slots", [0, 3])
 def test_an_image_without_objects_gives_background(slots):
     anchors = grid_anchors()
@@ -247,7 +278,7 @@ def test_it_does_the_duties_of_a_layer(rng):
     anchors, class_ids, boxes = random_inputs(rng)
     inputs = [np.repeat(anchors, 2, axis=0), class_ids, boxes]
     check_layer(
-        layer_of(seed=3),
+        layer_of(seed=3, forced_iou=0.1, forced_keep_own=True),
         inputs,
         [(2, 32), (2, 32), (2, 32, 4)],
         no_gradients_to=[0, 2],
