@@ -52,7 +52,8 @@ class Config(SystemKnobs, Knobs):
     # --- Backbone and pyramid ---------------------------------------------------
 
     # The network that turns an image into features: "resnet18", "resnet34",
-    # "resnet50" or "resnet101"; smaller ones are faster and less accurate. Or a
+    # "resnet50" or "resnet101"; smaller ones are faster and less accurate. Or one of
+    # keras.applications by its name there, such as "MobileNetV3Small" or "VGG16". Or a
     # function of your own, called as backbone(image, stage5=True, train_bn=TRAIN_BN),
     # that returns the stages [C1, C2, C3, C4, C5].
     BACKBONE: str | Callable[..., Any] = "resnet101"
@@ -61,8 +62,9 @@ class Config(SystemKnobs, Knobs):
     # [5, 2] heights and widths of the levels P2..P6. Not used otherwise.
     COMPUTE_BACKBONE_SHAPE: Callable[..., Any] | None = None
 
-    # Pixels of the molded image that one cell covers on each of the levels P2..P6.
-    # They belong to the backbone; change them only with a backbone of your own.
+    # Pixels of the molded image that one cell covers on each of the levels P2..P6, or
+    # to P5 or P7 with fewer or more of them. They belong to the backbone, FEATURES and
+    # STEM_STRIDE; change them only with these or with a backbone of your own.
     BACKBONE_STRIDES: Sequence[int] = [4, 8, 16, 32, 64]
 
     # Channels of every pyramid level. Halve it for a light network that is trained
@@ -126,8 +128,8 @@ class Config(SystemKnobs, Knobs):
     # saves the padding between them in the modes that do not make all images alike.
     ASPECT_GROUPING = False
 
-    # Channels of an image: 3 for colour, 1 for grey, 4 with an extra band. With
-    # anything but 3, the first layer cannot take published weights.
+    # Channels of an image: 3 for colour, 1 for grey, 4 with an extra band. The first
+    # layer of published weights, which is for RGB, is fitted to them when loaded.
     IMAGE_CHANNEL_COUNT = 3
 
     # Mean of each channel, 0..255 in RGB order, that is subtracted from images.
@@ -136,8 +138,9 @@ class Config(SystemKnobs, Knobs):
 
     # --- Anchors ----------------------------------------------------------------
 
-    # Side in pixels of the square anchor of each of the levels P2..P6. Bring them
-    # down when your objects, after resizing, are smaller than the smallest.
+    # Side in pixels of the square anchor of each of the levels P2..P6, or of all on a
+    # single map. Bring them down when your objects, after resizing, are smaller than
+    # the smallest.
     RPN_ANCHOR_SCALES: Sequence[float] = (32, 64, 128, 256, 512)
 
     # Width over height of the anchors of a cell. Add extreme ratios for very long
@@ -263,8 +266,8 @@ class Config(SystemKnobs, Knobs):
     POOL_SIZE = 7
     MASK_POOL_SIZE = 14
 
-    # Height and width of the mask head's patches in pixels, twice MASK_POOL_SIZE:
-    # change both together.
+    # Height and width of the mask head's patches in pixels, twice MASK_POOL_SIZE, or
+    # just that with BOX_HEAD = "res5": change both together.
     MASK_SHAPE: Sequence[int] = [28, 28]
 
     # True predicts one box, or one mask, for a roi whatever its class, instead of one
@@ -306,6 +309,9 @@ class Config(SystemKnobs, Knobs):
 
     # Pixels of the molded image; detections with a shorter side are dropped.
     DETECTION_MIN_SIZE: float = 0
+
+    # The same as PRECISION, for detection; "mixed_bfloat16" takes about half the time.
+    DETECTION_PRECISION = "float32"
 
     # Probability, 0..1, from which a pixel belongs to a detection's mask. Lower
     # makes masks fatter.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mrcnn.backbone_names import APPLICATIONS, RESNETS
 from mrcnn.config_rules import (
     Check,
     class_weights,
@@ -29,15 +30,15 @@ from mrcnn.config_rules import (
 from mrcnn.geometry.conventions import CONVENTIONS
 from mrcnn.geometry.resizing import SIDE_STEPS
 from mrcnn.image_meta import LENGTH_WITHOUT_CLASSES
+from mrcnn.structure_rules import STRUCTURE_RELATIONS, STRUCTURE_RULES
 
 Problem = tuple[str, Any, str]
 
-BACKBONES = ["resnet18", "resnet34", "resnet50", "resnet101"]
 RESIZE_MODES = [*SIDE_STEPS]
 OBJECTNESS = ["softmax", "sigmoid"]
-BOX_HEADS = ["conv", "2fc", "4conv1fc"]
 BOX_LOSS_NORMS = ["positives", "sampled"]
-RESNET_STRIDES = [4, 8, 16, 32, 64]
+INITIALIZERS = ["glorot", "role"]
+MASK_TARGETS = ["share", "binary", "samples"]
 SCHEDULES = ["constant", "step", "cosine"]
 OPTIMIZERS = ["sgd", "adamw"]
 PRECISIONS = ["float32", "mixed_bfloat16", "mixed_float16"]
@@ -85,7 +86,9 @@ def find_problems(config: Any) -> list[Problem]:
 
 def backbone(value: Any) -> str | None:
     """A check for a built-in backbone or a function that builds one."""
-    named = name_of(BACKBONES, ", or a function that builds the stages C1 to C5")
+    named = name_of(
+        [*RESNETS, *APPLICATIONS], ", or a function that builds the stages C1 to C5"
+    )
     return None if callable(value) else named(value)
 
 
@@ -160,6 +163,9 @@ RULES: dict[str, Check] = {
     "RPN_POSITIVE_RATIO": _share,
     "RPN_POSITIVE_IOU": _iou,
     "RPN_NEGATIVE_IOU": _iou,
+    "RPN_STRADDLE_THRESHOLD": none_or(number(0)),
+    "RPN_FORCED_MIN_IOU": _iou,
+    "RPN_FORCED_KEEP_OWN": truth,
     "CROWD_IOU": _iou,
     "RPN_BBOX_STD_DEV": numbers(_positive, 4),
     "RPN_SMOOTH_L1_BETA": number(0),
@@ -176,11 +182,11 @@ RULES: dict[str, Check] = {
     "BOX_LOSS_NORM": name_of(BOX_LOSS_NORMS),
     "CLASS_WEIGHTS": none_or(class_weights),
     "FOCAL_GAMMA": number(0),
+    "INITIALIZERS": name_of(INITIALIZERS),
+    "MASK_TARGETS": name_of(MASK_TARGETS),
     "USE_MINI_MASK": truth,
     "MINI_MASK_SHAPE": _side,
     "ROI_HALF_PIXEL": truth,
-    "BOX_HEAD": name_of(BOX_HEADS),
-    "MASK_HEAD_NORM": truth,
     "POOL_SIZE": _count,
     "MASK_POOL_SIZE": _count,
     "MASK_SHAPE": _side,
@@ -207,11 +213,13 @@ RULES: dict[str, Check] = {
     "WEIGHT_DECAY": number(0),
     "GRADIENT_CLIP_NORM": none_or(_positive),
     "PRECISION": name_of(PRECISIONS),
+    "DETECTION_PRECISION": name_of(PRECISIONS),
     "EMA_DECAY": none_or(number(0, 0.999999)),
     "LOSS_WEIGHTS": loss_weights,
     "SEED": whole_number(0),
     "KEEP_CHECKPOINTS": none_or(_count),
     "CHECKPOINT_MONITOR": text,
+    **STRUCTURE_RULES,
 }
 
 
@@ -262,22 +270,6 @@ def pixel_std_fits_channels(pixel_std: Any, channels: int) -> str | None:
     return None if fits else f"give one number, or IMAGE_CHANNEL_COUNT = {channels}"
 
 
-def scales_fit_strides(scales: Sequence[float], strides: Sequence[int]) -> str | None:
-    """Each level has an anchor scale and a stride."""
-    fits = len(scales) == len(strides)
-    levels = f"{len(strides)} numbers, as BACKBONE_STRIDES has {len(strides)} levels"
-    return None if fits else f"give {levels}"
-
-
-def strides_fit_backbone(strides: Sequence[int], network: Any) -> str | None:
-    """The built-in backbones have strides of their own; those of others rise."""
-    if callable(network):
-        is_rising = sorted({*strides}) == [*strides]
-        return None if is_rising else "give rising numbers, the finest level first"
-    fits = [*strides] == RESNET_STRIDES
-    return None if fits else f"give {RESNET_STRIDES}, the strides of {network!r}"
-
-
 def custom_backbone_knows_shapes(compute_shape: Any, network: Any) -> str | None:
     """A backbone of one's own comes with a function for its shapes."""
     if compute_shape is not None or not callable(network):
@@ -286,13 +278,6 @@ def custom_backbone_knows_shapes(compute_shape: Any, network: Any) -> str | None
         "with a function as BACKBONE, give a function from the image shape to the "
         "heights and widths of the levels"
     )
-
-
-def mask_shape_fits_pool(mask_shape: Sequence[int], pool_size: int) -> str | None:
-    """The mask head doubles what it is given."""
-    expected = [2 * pool_size, 2 * pool_size]
-    fits = [*mask_shape] == expected
-    return None if fits else f"give {expected}, twice MASK_POOL_SIZE = {pool_size}"
 
 
 def keys_are_classes(by_class: Any, num_classes: int) -> str | None:
@@ -363,10 +348,8 @@ RELATIONS: list[tuple[tuple[str, ...], Check]] = [
     (("TRAIN_SCALES", "IMAGE_RESIZE_MODE", "IMAGE_MAX_DIM"), train_scales_fit_mode),
     (("MEAN_PIXEL", "IMAGE_CHANNEL_COUNT"), mean_pixel_fits_channels),
     (("PIXEL_STD", "IMAGE_CHANNEL_COUNT"), pixel_std_fits_channels),
-    (("BACKBONE_STRIDES", "BACKBONE"), strides_fit_backbone),
-    (("RPN_ANCHOR_SCALES", "BACKBONE_STRIDES"), scales_fit_strides),
+    *STRUCTURE_RELATIONS,
     (("COMPUTE_BACKBONE_SHAPE", "BACKBONE"), custom_backbone_knows_shapes),
-    (("MASK_SHAPE", "MASK_POOL_SIZE"), mask_shape_fits_pool),
     (("DETECTION_MIN_CONFIDENCE", "NUM_CLASSES"), keys_are_classes),
     (("CLASS_WEIGHTS", "NUM_CLASSES"), keys_are_classes),
     (("RPN_NEGATIVE_IOU", "RPN_POSITIVE_IOU"), not_above("RPN_POSITIVE_IOU")),

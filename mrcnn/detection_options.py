@@ -54,6 +54,7 @@ def detection_options(
     masks: bool,
 ) -> dict[str, Any]:
     """Arguments of `inference.detect.detect` but for the images."""
+    masks = masks and config.MASK_BRANCH
     detector = cache.detector(config, geometry, class_names, masks=masks)
 
     def predict(molded_images: np.ndarray, image_metas: np.ndarray) -> tuple:

@@ -153,8 +153,8 @@ class MaskRCNN:
         return report
 
     def get_imagenet_weights(self) -> str:
-        """Path of ImageNet weights of ResNet-50, for `load_weights(by_name=True)`."""
-        return imagenet_weights_file()
+        """Path of the backbone's ImageNet weights, for `load_weights(by_name=True)`."""
+        return imagenet_weights_file(self.config)
 
     def find_last(self) -> str:
         """Path of the last checkpoint of this config's last run that has one."""

@@ -4,6 +4,7 @@
     proposals  ─ PyramidROIAlign ─ box head  ─ DetectionLayer ─ detections
     detections ─ PyramidROIAlign ─ mask head ─ mask patches
 
+Systems leave parts out: C4 or C5 may stand for the pyramid, boxes may do without masks.
 How each part follows from the config is told in `network_layers.py`; what becomes of
 the parts in training, in `training_network.py`.
 
@@ -24,9 +25,11 @@ from mrcnn.geometry.conventions import GeometryName
 from mrcnn.heads.box import BoxHead
 from mrcnn.heads.mask import MaskHead
 from mrcnn.heads.rpn import join_levels
+from mrcnn.heads.stage import StageHead
 from mrcnn.layers.per_roi import PadRois, TrimRois
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.network_initial import initialize_by_role
 
 
 class NetworkParts(NamedTuple):
@@ -35,22 +38,27 @@ class NetworkParts(NamedTuple):
     image: Array  # input [B, H, W, channels]
     image_meta: Array  # input [B, 12 + C]
     anchors: Array  # input [B, A, 4] normalized
-    levels: Sequence[Array]  # P2 and coarser
+    levels: Sequence[Array]  # P2 and coarser, or a single map
     rpn_logits: Array  # [B, A, 2]
     rpn_probs: Array  # [B, A, 2]
     rpn_deltas: Array  # [B, A, 4]
     level_probs: Sequence[Array]  # the parts of rpn_probs, level by level
     propose: ProposalLayer
+    roi_stage: StageHead | None  # what both heads look through, if anything
     align_boxes: PyramidROIAlign
     box_head: BoxHead
     align_masks: PyramidROIAlign
-    mask_head: MaskHead
+    mask_head: MaskHead | None  # None without masks
 
     @property
     def scored_anchors(self) -> list[Array]:
         """What `propose` takes."""
         outputs = [self.rpn_probs, self.rpn_deltas, self.anchors, self.image_meta]
         return [*outputs, *self.level_probs] if self.propose.per_level else outputs
+
+    def seen_by_heads(self, pooled: Array) -> Array:
+        """What the heads make of pooled features. [B, R, S, S, F] -> [B, R, ...]"""
+        return pooled if self.roi_stage is None else self.roi_stage(pooled)
 
 
 class Found(NamedTuple):
@@ -60,7 +68,7 @@ class Found(NamedTuple):
     probs: Array  # [B, R, C]
     deltas: Array  # [B, R, C, 4]
     slots: Array  # [B, D', 6] detections without the slots that are never used
-    patches: Array  # [B, D', S, S, C]
+    patches: Array | None  # [B, D', S, S, C], None without masks
     proposals: Array  # [B, R, 4]
 
 
@@ -91,7 +99,8 @@ def assemble_network(
         model_class: what to make of the graph
 
     Returns:
-        A model of three inputs and seven outputs, under matterport's names:
+        A model of three inputs and seven outputs, under matterport's names; without
+        MASK_BRANCH there are six:
             input_image [B, H, W, channels], molded; H and W multiples of 64, or of 32
                 where P6 may round up
             input_image_meta [B, 12 + C]
@@ -99,7 +108,7 @@ def assemble_network(
         and
             detections [B, D, 6] (y1, x1, y2, x2, class id, score), normalized
             class probabilities [B, R, C], box deltas [B, R, C, 4] of all proposals
-            mask patches [B, D, S, S, C]
+            mask patches [B, D, S, S, C], left out without MASK_BRANCH
             proposals [B, R, 4], normalized
             RPN probabilities [B, A, 2], RPN deltas [B, A, 4]
         Unused rows are zero. And the parts that training shares.
@@ -107,21 +116,24 @@ def assemble_network(
     parts = make_parts(config, geometry, portable=portable)
     found = second_stage(config, geometry, parts, class_names, portable=portable)
     patches = found.patches
-    if not portable:
+    if patches is not None and not portable:
         patches = PadRois(config.DETECTION_MAX_INSTANCES, name="pad_rois")(patches)
+    outputs = [
+        found.detections,
+        found.probs,
+        found.deltas,
+        patches,
+        found.proposals,
+        parts.rpn_probs,
+        parts.rpn_deltas,
+    ]
     model = model_class(
         [parts.image, parts.image_meta, parts.anchors],
-        [
-            found.detections,
-            found.probs,
-            found.deltas,
-            patches,
-            found.proposals,
-            parts.rpn_probs,
-            parts.rpn_deltas,
-        ],
+        [output for output in outputs if output is not None],
         name="mask_rcnn",
     )
+    if config.INITIALIZERS == "role":
+        initialize_by_role(model)
     return model, parts
 
 
@@ -131,8 +143,9 @@ def make_parts(
     """Inputs, backbone, pyramid and RPN as tensors, and the layers that come after."""
     image = keras.Input([None, None, config.IMAGE_CHANNEL_COUNT], name="input_image")
     stages = network_layers.stages(config, image)
-    levels = network_layers.pyramid(config, stages)
-    rpn_head = network_layers.rpn_head(config)
+    levels = network_layers.levels(config, stages)
+    channels = levels[0].shape[-1]
+    rpn_head = network_layers.rpn_head(config, channels)
     rpn_levels = [rpn_head(level) for level in levels]
     rpn_logits, rpn_probs, rpn_deltas = join_levels(rpn_levels)
     return NetworkParts(
@@ -144,6 +157,7 @@ def make_parts(
         rpn_probs=rpn_probs,
         rpn_deltas=rpn_deltas,
         level_probs=[probs for _, probs, _ in rpn_levels],
+        roi_stage=network_layers.roi_stage(config, channels),
         box_head=network_layers.box_head(config),
         mask_head=network_layers.mask_head(config),
         **_weightless_parts(config, geometry, portable),
@@ -161,10 +175,9 @@ def second_stage(
     """From proposals to boxes with classes, and to their masks."""
     proposals = parts.propose(parts.scored_anchors)
 
-    # P6 serves the RPN alone.
-    levels = parts.levels[:4]
-    features = parts.align_boxes([proposals, parts.image_meta, *levels])
-    _, probs, deltas = parts.box_head(features)
+    levels = network_layers.roi_levels(config, parts.levels)
+    pooled = parts.align_boxes([proposals, parts.image_meta, *levels])
+    _, probs, deltas = parts.box_head(parts.seen_by_heads(pooled))
     select = network_layers.detection_layer(
         config, geometry, class_names, portable=portable
     )
@@ -172,8 +185,10 @@ def second_stage(
 
     # The mask head costs most per roi, so it sees the slots in use only.
     slots = detections if portable else TrimRois(name="trim_rois")(detections)
-    features = parts.align_masks([slots[..., :4], parts.image_meta, *levels])
-    patches = parts.mask_head(features)
+    patches = None
+    if parts.mask_head is not None:
+        pooled = parts.align_masks([slots[..., :4], parts.image_meta, *levels])
+        patches = parts.mask_head(parts.seen_by_heads(pooled))
     return Found(detections, probs, deltas, slots, patches, proposals)
 
 
@@ -192,7 +207,7 @@ def detector_of(
         geometry: likewise
         parts: of the network; its heads are shared
         class_names: needed where DETECTION_MIN_CONFIDENCE names classes
-        masks: False leaves the mask head out
+        masks: False leaves the mask head out, if there is one
 
     Returns:
         A model from the network's inputs to detections [B, D, 6] and, with masks, the
@@ -202,7 +217,7 @@ def detector_of(
     parts = parts._replace(**_weightless_parts(config, geometry, portable=False))
     found = second_stage(config, geometry, parts, class_names)
     inputs = [parts.image, parts.image_meta, parts.anchors]
-    if not masks:
+    if not masks or found.patches is None:
         return keras.Model(inputs, found.detections)
     class_ids = ops.cast(found.slots[..., 4], "int32")[:, :, None, None, None]
     # Masks for all classes alike stand in the only channel.

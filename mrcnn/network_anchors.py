@@ -50,8 +50,11 @@ def pixel_anchors_for_image(
     rounding = config.ROUND_ANCHORS
     if rounding is None:
         rounding = CONVENTIONS[geometry].round_anchors
+    scales: Array = config.RPN_ANCHOR_SCALES
+    if config.FEATURES != "pyramid":
+        scales = [scales]  # all of them on the single map
     return pyramid_anchors(
-        config.RPN_ANCHOR_SCALES,
+        scales,
         config.RPN_ANCHOR_RATIOS,
         shapes,
         strides,

@@ -19,6 +19,7 @@ from mrcnn import network, network_anchors, network_layers
 from mrcnn.config import Config
 from mrcnn.geometry.conventions import GeometryName
 from mrcnn.network import NetworkParts
+from mrcnn.network_folding import build_detector
 from mrcnn.training_network import build_training_network
 from mrcnn.weights.saving import LegacySavingModel
 
@@ -40,20 +41,31 @@ NETWORK_KNOBS = (
     "DETECTION_MIN_SIZE",
     "DETECTION_NMS_THRESHOLD",
     "DETECTION_PER_CLASS",
+    "DILATED_STAGE5",
+    "EXTRA_LEVELS",
+    "FEATURES",
     "FPN_CLASSIF_FC_LAYERS_SIZE",
     "FPN_NORM",
     "IMAGE_CHANNEL_COUNT",
     "IMAGE_META_SIZE",
+    "INITIALIZERS",
+    "MASK_BRANCH",
+    "MASK_HEAD",
     "MASK_HEAD_NORM",
     "MASK_POOL_SIZE",
+    "MASK_SHAPE",
+    "MEAN_PIXEL",
     "NORM_EPSILON",
     "NUM_CLASSES",
+    "PIXEL_STD",
     "POOL_SIZE",
     "POST_NMS_ROIS_INFERENCE",
     "PRE_NMS_LIMIT",
     "ROI_CANONICAL_LEVEL",
     "ROI_CANONICAL_SCALE",
     "ROI_HALF_PIXEL",
+    "ROI_NUM_LEVELS",
+    "ROI_POOLING",
     "ROUND_ANCHORS",
     "RPN_ANCHOR_RATIOS",
     "RPN_ANCHOR_SCALES",
@@ -66,10 +78,12 @@ NETWORK_KNOBS = (
     "RPN_NUM_CONVS",
     "RPN_OBJECTNESS",
     "RPN_PER_LEVEL",
+    "STEM_STRIDE",
     "STRIDE_IN_1X1",
     "SYMMETRIC_PADDING",
     "TOP_DOWN_PYRAMID_SIZE",
     "TRAIN_BN",
+    "ZERO_INIT_LATERALS",
 )
 
 ANCHOR_KNOBS = (
@@ -78,6 +92,7 @@ ANCHOR_KNOBS = (
     "BACKBONE",
     "BACKBONE_STRIDES",
     "COMPUTE_BACKBONE_SHAPE",
+    "FEATURES",
     "ROUND_ANCHORS",
     "RPN_ANCHOR_RATIOS",
     "RPN_ANCHOR_SCALES",
@@ -88,28 +103,40 @@ ANCHOR_KNOBS = (
 # The knobs among them that decide what the layers with weights are.
 WEIGHT_KNOBS = (
     "BACKBONE",
+    "BACKBONE_STRIDES",
     "BIAS_BEFORE_NORM",
     "BOX_HEAD",
     "CLASS_AGNOSTIC_BOXES",
     "CLASS_AGNOSTIC_MASKS",
+    "DILATED_STAGE5",
+    "EXTRA_LEVELS",
+    "FEATURES",
     "FPN_CLASSIF_FC_LAYERS_SIZE",
     "FPN_NORM",
     "IMAGE_CHANNEL_COUNT",
     "IMAGE_META_SIZE",
+    "MASK_BRANCH",
+    "MASK_HEAD",
     "MASK_HEAD_NORM",
     "MASK_POOL_SIZE",
+    "MASK_SHAPE",
+    "MEAN_PIXEL",
     "NORM_EPSILON",
     "NUM_CLASSES",
+    "PIXEL_STD",
     "POOL_SIZE",
     "RPN_ANCHOR_RATIOS",
+    "RPN_ANCHOR_SCALES",
     "RPN_ANCHOR_STRIDE",
     "RPN_CHANNELS",
     "RPN_NUM_CONVS",
     "RPN_OBJECTNESS",
+    "STEM_STRIDE",
     "STRIDE_IN_1X1",
     "SYMMETRIC_PADDING",
     "TOP_DOWN_PYRAMID_SIZE",
     "TRAIN_BN",
+    "ZERO_INIT_LATERALS",
 )
 
 
@@ -174,12 +201,14 @@ class NetworkCache:
             settings = settings_of(config, geometry, class_names)
             if self._model is None or self._changed(settings, WEIGHT_KNOBS):
                 self.model(config, geometry, class_names)
-            key = f"{masks} {settings}"
+            precision = config.DETECTION_PRECISION
+            key = f"{masks} {precision} {settings}"
             if key not in self._detectors:
                 assert self._parts is not None
-                detector = network.detector_of(
+                found = network.detector_of(
                     config, geometry, self._parts, class_names=class_names, masks=masks
                 )
+                detector = build_detector(found, precision)
                 # Made by the first thread that comes, not by several at once.
                 detector.make_predict_function()
                 self._detectors[key] = detector

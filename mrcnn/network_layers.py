@@ -11,51 +11,75 @@ from typing import Any
 
 import keras
 
+from mrcnn.backbones.applications import APPLICATIONS, build_application
 from mrcnn.backbones.pyramid import build_pyramid
-from mrcnn.backbones.resnet import ResnetStyle, build_resnet
+from mrcnn.backbones.resnet import ResnetStyle, build_resnet, build_stage
 from mrcnn.config import Config
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
 from mrcnn.heads.box import BoxHead
 from mrcnn.heads.mask import MaskHead
 from mrcnn.heads.rpn import build_rpn_head
+from mrcnn.heads.stage import StageHead
 from mrcnn.layers.detections import DetectionLayer
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.layers.roi_pool import PyramidROIPool
 
 
 def stages(config: Config, image: Array) -> list[Array]:
-    """Backbone features C2..C5, from a ResNet by name or a callable of the user's."""
+    """Backbone features C2..C5, of a network by name or of a callable of the user's."""
     if callable(config.BACKBONE):
         stages = config.BACKBONE(image, stage5=True, train_bn=config.TRAIN_BN)
-    else:
-        style = ResnetStyle(
-            stride_in_1x1=config.STRIDE_IN_1X1,
-            bias_before_norm=config.BIAS_BEFORE_NORM,
-            symmetric_padding=config.SYMMETRIC_PADDING,
-            norm_epsilon=config.NORM_EPSILON,
+    elif config.BACKBONE in APPLICATIONS:
+        stages = build_application(
+            image,
+            config.BACKBONE,
+            mean_pixel=config.MEAN_PIXEL,
+            pixel_std=config.PIXEL_STD,
+            train_bn=config.TRAIN_BN,
         )
+    else:
         stages = build_resnet(
-            image, config.BACKBONE, train_bn=config.TRAIN_BN, style=style
+            image,
+            config.BACKBONE,
+            stage5=config.FEATURES != "C4",
+            train_bn=config.TRAIN_BN,
+            style=_resnet_style(config),
         )
     return list(stages)[-4:]
 
 
-def pyramid(config: Config, stages: Sequence[Array]) -> list[Array]:
-    """Levels P2..P6 of the stages C2..C5."""
+def levels(config: Config, stages: Sequence[Array]) -> list[Array]:
+    """The maps that are searched for objects: P2 and coarser, or C4 or C5 alone."""
+    if config.FEATURES != "pyramid":
+        return [stages[-2] if config.FEATURES == "C4" else stages[-1]]
     return build_pyramid(
         stages,
         channels=config.TOP_DOWN_PYRAMID_SIZE,
+        num_levels=len(config.BACKBONE_STRIDES),
+        extra_levels=config.EXTRA_LEVELS,
+        zero_laterals=config.ZERO_INIT_LATERALS,
+        symmetric_padding=config.SYMMETRIC_PADDING,
         norm=config.FPN_NORM,
         **_norm_options(config),
     )
 
 
-def rpn_head(config: Config) -> keras.Model:
-    """The network that proposes boxes at every anchor, shared by all levels."""
+def roi_levels(config: Config, levels: Sequence[Array]) -> Sequence[Array]:
+    """Those of the levels that rois take features from; others serve the RPN alone."""
+    return levels[: config.ROI_NUM_LEVELS]
+
+
+def rpn_head(config: Config, channels: int) -> keras.Model:
+    """The network that proposes boxes at every anchor, shared by all levels.
+
+    `channels` are those of the levels.
+    """
+    num_scales = 1 if config.FEATURES == "pyramid" else len(config.RPN_ANCHOR_SCALES)
     return build_rpn_head(
-        config.TOP_DOWN_PYRAMID_SIZE,
-        anchors_per_location=len(config.RPN_ANCHOR_RATIOS),
+        channels,
+        anchors_per_location=len(config.RPN_ANCHOR_RATIOS) * num_scales,
         anchor_stride=config.RPN_ANCHOR_STRIDE,
         rpn_channels=config.RPN_CHANNELS,
         num_convs=config.RPN_NUM_CONVS,
@@ -90,6 +114,15 @@ def roi_align(
 ) -> PyramidROIAlign:
     """Features of each roi, cut from the level that fits its size."""
     convention = CONVENTIONS[geometry]
+    if config.ROI_POOLING == "max":
+        return PyramidROIPool(
+            [pool_side, pool_side],
+            round_fpn_level=convention.round_fpn_level,
+            canonical_scale=config.ROI_CANONICAL_SCALE,
+            canonical_level=config.ROI_CANONICAL_LEVEL,
+            portable=portable,
+            name=name,
+        )
     return PyramidROIAlign(
         [pool_side, pool_side],
         sample_bins=convention.sample_bins,
@@ -100,6 +133,22 @@ def roi_align(
         portable=portable,
         name=name,
     )
+
+
+def roi_stage(config: Config, channels: int) -> StageHead | None:
+    """What looks at a roi before both heads do: a ResNet's last stage, or None.
+
+    `channels` are those of the levels.
+    """
+    if config.BOX_HEAD != "res5":
+        return None
+
+    def build(features: Array) -> Array:
+        assert isinstance(config.BACKBONE, str)
+        style, train_bn = _resnet_style(config), config.TRAIN_BN
+        return build_stage(features, config.BACKBONE, 5, train_bn=train_bn, style=style)
+
+    return StageHead(build, channels)
 
 
 def box_head(config: Config) -> BoxHead:
@@ -114,10 +163,15 @@ def box_head(config: Config) -> BoxHead:
     )
 
 
-def mask_head(config: Config) -> MaskHead:
-    """From a roi's features to a mask patch for every class."""
+def mask_head(config: Config) -> MaskHead | None:
+    """From a roi's features to a mask patch for every class, or None without masks."""
+    if not config.MASK_BRANCH:
+        return None
     return MaskHead(
         config.NUM_CLASSES,
+        kind=config.MASK_HEAD,
+        patch_shape=config.MASK_SHAPE,
+        fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
         norm=config.MASK_HEAD_NORM,
         class_agnostic=config.CLASS_AGNOSTIC_MASKS,
         **_norm_options(config),
@@ -143,6 +197,17 @@ def detection_layer(
         min_size=config.DETECTION_MIN_SIZE,
         portable=portable,
         name="mrcnn_detection",
+    )
+
+
+def _resnet_style(config: Config) -> ResnetStyle:
+    return ResnetStyle(
+        stride_in_1x1=config.STRIDE_IN_1X1,
+        bias_before_norm=config.BIAS_BEFORE_NORM,
+        symmetric_padding=config.SYMMETRIC_PADDING,
+        norm_epsilon=config.NORM_EPSILON,
+        stem_stride=config.STEM_STRIDE,
+        dilated_stage5=config.DILATED_STAGE5,
     )
 
 

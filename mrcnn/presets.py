@@ -68,9 +68,31 @@ class _Paper(Config):
     ROI_POSITIVE_RATIO = 0.25
     RPN_SMOOTH_L1_BETA = 1 / 9
     BOX_LOSS_NORM = "sampled"
+    INITIALIZERS = "role"
+    RPN_FORCED_KEEP_OWN = True
+    CROWD_IOU = 1.0
+    MASK_TARGETS = "binary"
     USE_MINI_MASK = False
     LEARNING_RATE = 0.02
     LEARNING_RATE_BATCH_SIZE = 16
+
+
+class _C4(_Paper):
+    """What the systems after the paper have in common without a pyramid.
+
+    The region proposal network looks at C4 with anchors of all scales; the last stage
+    of the ResNet runs on each roi, for the box head and the mask head alike.
+    """
+
+    FEATURES = "C4"
+    BACKBONE_STRIDES: Sequence[int] = [16]
+    RPN_CHANNELS = 1024
+    PRE_NMS_LIMIT = 6000
+    PRE_NMS_LIMIT_TRAINING = 12000
+    BOX_HEAD = "res5"
+    POOL_SIZE = 14
+    MASK_HEAD = "deconv"
+    MASK_SHAPE: Sequence[int] = [14, 14]
 
 
 class Torchvision(_Paper):
@@ -96,6 +118,7 @@ class Torchvision(_Paper):
     SMOOTH_L1_BETA = 1 / 9
     DETECTION_MIN_SIZE = 0.01
     PASTE_WITH_BORDER = True
+    MASK_TARGETS = "samples"
 
 
 class TorchvisionV2(Torchvision):
@@ -128,12 +151,80 @@ class Detectron(_Paper):
     NORM_EPSILON = 0.0
     ANCHOR_OFFSET = 0.5
     PASTE_WITH_BORDER = True
+    RPN_STRADDLE_THRESHOLD = 0
+
+
+class DetectronFasterRCNN(Detectron):
+    """Detectron's Faster R-CNN with R-50-FPN: the same without masks."""
+
+    NAME = "detectron_faster_rcnn"
+    MASK_BRANCH = False
+
+
+class DetectronC4(_C4, Detectron):
+    """Detectron's Mask R-CNN with R-50-C4."""
+
+    NAME = "detectron_c4"
 
 
 class MaskRCNNBenchmark(Detectron):
     """maskrcnn-benchmark: Detectron's Mask R-CNN with R-50-FPN, written in PyTorch."""
 
     NAME = "maskrcnn_benchmark"
+
+
+class MaskRCNNBenchmarkC4(_C4, MaskRCNNBenchmark):
+    """maskrcnn-benchmark's Mask R-CNN with R-50-C4."""
+
+    NAME = "maskrcnn_benchmark_c4"
+
+
+class PyFasterRCNN(Config):
+    """py-faster-rcnn: Faster R-CNN with VGG-16, for the 20 classes of Pascal VOC.
+
+    Images of 600 pixels minus the mean pixel; one map of 16 pixels a cell, the last
+    that VGG-16 convolves, with anchors of 8, 16 and 32 times 16 pixels; two fully
+    connected layers of 4096 on each roi, here without dropout.
+    """
+
+    NAME = "py_faster_rcnn"
+    GEOMETRY = "aligned"
+    NUM_CLASSES = 21
+
+    IMAGE_RESIZE_MODE = "shorter_side"
+    IMAGE_MIN_DIM = 600
+    IMAGE_MAX_DIM = 1000
+    MEAN_PIXEL = np.array([122.7717, 115.9465, 102.9801])
+
+    BACKBONE = "VGG16"
+    FEATURES = "C4"
+    BACKBONE_STRIDES: Sequence[int] = [16]
+    MASK_BRANCH = False
+
+    RPN_ANCHOR_SCALES: Sequence[float] = (128, 256, 512)
+    RPN_ANCHOR_RATIOS: Sequence[float] = [2, 1, 0.5]
+    ANCHOR_OFFSET = 0.5
+    RPN_BBOX_STD_DEV = np.array([1.0, 1.0, 1.0, 1.0])
+    RPN_STRADDLE_THRESHOLD = 0
+    RPN_MIN_SIZE = 16
+    RPN_CLIP_TO_WINDOW = True
+    RPN_FORCED_KEEP_OWN = True
+    CROWD_IOU = 1.0
+    PRE_NMS_LIMIT_TRAINING = 12000
+    POST_NMS_ROIS_INFERENCE = 300
+
+    ROI_POOLING = "max"
+    BOX_HEAD = "2fc"
+    FPN_CLASSIF_FC_LAYERS_SIZE = 4096
+    DETECTION_PER_CLASS = True
+    DETECTION_MIN_CONFIDENCE = 0.05
+
+    TRAIN_ROIS_PER_IMAGE = 128
+    ROI_POSITIVE_RATIO = 0.25
+    RPN_SMOOTH_L1_BETA = 1 / 9
+    BOX_LOSS_NORM = "sampled"
+    INITIALIZERS = "role"
+    WEIGHT_DECAY = 0.0005
 
 
 class Detectron2(_Paper):
@@ -169,5 +260,14 @@ class MMDetection(_Paper):
     ROUND_ANCHORS = False
     ROI_HALF_PIXEL = True
     POST_NMS_ROIS_TRAINING = 1000
+    RPN_FORCED_MIN_IOU = 0.3
+    RPN_FORCED_KEEP_OWN = False
     RPN_SMOOTH_L1_BETA = 0.0
     SMOOTH_L1_BETA = 0.0
+
+
+class MMDetectionFasterRCNN(MMDetection):
+    """MMDetection's Faster R-CNN with R-50-FPN: the same without masks."""
+
+    NAME = "mmdetection_faster_rcnn"
+    MASK_BRANCH = False

@@ -43,6 +43,31 @@ class SystemKnobs(Knobs):
     # PyTorch's weights need 0.00001.
     NORM_EPSILON = 0.001
 
+    # Pixels of the image that a cell of a ResNet's first map covers: 4; 2 without the
+    # pooling, 1 without any shrinking. All maps are finer by that, which finds smaller
+    # objects and takes 4 or 16 times as long. Divide BACKBONE_STRIDES alike.
+    STEM_STRIDE = 4
+
+    # Where the region proposal network and the heads look: "pyramid", the levels from
+    # P2 on; "C4" or "C5", the single map of 16 or 32 pixels a cell that the backbone
+    # has. A single map has all RPN_ANCHOR_SCALES on every cell and one number as
+    # BACKBONE_STRIDES.
+    FEATURES = "pyramid"
+
+    # True keeps the map's size in a ResNet's last stage and spreads its convolutions
+    # out instead, so that "C5" has 16 pixels a cell, or a head of "res5" sees twice
+    # the cells. Not for a pyramid.
+    DILATED_STAGE5 = False
+
+    # How levels beyond P5 are made, as many as BACKBONE_STRIDES has: "pool", every
+    # second cell of the level before; "conv_p5" or "conv_c5", by convolutions of the
+    # level before, the first of them on P5 or C5.
+    EXTRA_LEVELS = "pool"
+
+    # True starts the pyramid's lateral convolutions but the topmost at zero, so that
+    # training begins with what the deepest stage knows.
+    ZERO_INIT_LATERALS = False
+
     # True puts a BatchNorm after each convolution of the pyramid, which helps where
     # it trains from scratch with large batches.
     FPN_NORM = False
@@ -85,16 +110,37 @@ class SystemKnobs(Knobs):
 
     # --- Heads ------------------------------------------------------------------
 
+    # How features of a roi are cut out: "align" samples them between cells, as the
+    # paper does; "max" takes the largest of whole cells, as Faster R-CNN did, which is
+    # less accurate, most of all for masks.
+    ROI_POOLING = "align"
+
     # Where in a roi's level ROIAlign takes a cell's value to lie: True in the middle of
     # the cell, which is exact; False at its upper-left corner, as the paper's code
     # did. It has no effect in the geometry "matterport".
     ROI_HALF_PIXEL = False
 
+    # How many levels rois take features from, P2 and coarser: 4 ends with P5, 1 takes
+    # P2 alone, which is finest and serves where all objects are small.
+    ROI_NUM_LEVELS = 4
+
     # Hidden layers of the box head: "conv", two fully connected ones with BatchNorm;
     # "2fc", the same without; "4conv1fc", four convolutions of 3x3 with BatchNorm and
     # one fully connected layer, slower and more accurate. FPN_CLASSIF_FC_LAYERS_SIZE
-    # is the width of the fully connected ones.
+    # is the width of the fully connected ones. "res5" is a ResNet's last stage on each
+    # roi, which the mask head shares; it goes with FEATURES = "C4", a POOL_SIZE of 14
+    # and training from layers="5+" up.
     BOX_HEAD = "conv"
+
+    # False leaves out the mask head, its loss and the masks of detections, which makes
+    # it Faster R-CNN. Weights of masks in a file are not used then.
+    MASK_BRANCH = True
+
+    # Layers of the mask head: "conv", four convolutions, then one that doubles the
+    # sides; "deconv", the latter alone, for features that a head has seen already;
+    # "fc", two fully connected ones, which need no certain MASK_SHAPE and are less
+    # accurate.
+    MASK_HEAD = "conv"
 
     # Whether a BatchNorm follows each of the mask head's four convolutions.
     MASK_HEAD_NORM = True
@@ -103,3 +149,30 @@ class SystemKnobs(Knobs):
     # of zeros and pastes them into whole pixels, as Detectron and torchvision do,
     # which makes the masks of small objects up to a pixel larger.
     PASTE_WITH_BORDER = False
+
+    # --- Training ---------------------------------------------------------------
+
+    # What pyramid, RPN and heads start from without weights: "glorot", Keras' own
+    # draw for all layers; "role", a draw for each layer's purpose as in Detectron,
+    # in which predictions begin near zero and larger learning rates hold from the
+    # first step on.
+    INITIALIZERS = "glorot"
+
+    # Pixels by which an anchor may reach over the picture's edges and still be used in
+    # training the RPN; 0 takes those inside alone, as Detectron does. None takes all.
+    RPN_STRADDLE_THRESHOLD: float | None = None
+
+    # An object's best anchors are positive whatever their IoU, from this one up.
+    # Raise it where poor anchors of odd objects hurt more than they help.
+    RPN_FORCED_MIN_IOU = 0.0
+
+    # Which object such an anchor learns if it overlaps another one more: False, the
+    # object whose best it is, so that none goes without; True, the one it overlaps
+    # most, as Detectron and torchvision have it.
+    RPN_FORCED_KEEP_OWN = False
+
+    # What the mask head learns of a cell of its patch: "share", how much of it the
+    # ground-truth mask covers; "binary", whether that is half or more; "samples", the
+    # mean of bilinear samples of the mask, half a pixel off, as torchvision does. It
+    # has no effect in the geometry "matterport".
+    MASK_TARGETS = "share"

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from mrcnn import losses
@@ -35,7 +36,7 @@ from mrcnn.layers.mask_targets import MaskTargetLayer
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.rpn_targets import RpnTargetLayer
 from mrcnn.network import NetworkParts
-from mrcnn.network_layers import numbers_by_class
+from mrcnn.network_layers import numbers_by_class, roi_levels
 
 # Outputs of the graph beside the losses: how many positives an image had to teach.
 COUNT_NAMES = ("num_positive_anchors", "num_positive_rois")
@@ -46,7 +47,7 @@ class GroundTruth(NamedTuple):
 
     class_ids: Array  # int32 [B, G], negative for crowds
     boxes: Array  # [B, G, 4] normalized
-    masks: Array  # bool [B, h, w, G]
+    masks: Array | None  # bool [B, h, w, G], None without MASK_BRANCH
 
 
 def build_training_network(
@@ -70,17 +71,19 @@ def build_training_network(
         A model of the network's three inputs and
             input_gt_class_ids int32 [B, G], 0 for padding, negative for crowds
             input_gt_boxes [B, G, 4], pixels
-            input_gt_masks bool [B, h, w, G], mini-masks with USE_MINI_MASK
+            input_gt_masks bool [B, h, w, G], mini-masks with USE_MINI_MASK; without
+                MASK_BRANCH it is left out
             input_rois [B, R, 4], pixels, unused rows zero; without USE_RPN_ROIS only
-        to a dict of scalars: the five losses by `losses.LOSS_NAMES`, not weighted, and
-        numbers of positives, means over the images, by `COUNT_NAMES`.
+        to a dict of scalars: the five losses by `losses.LOSS_NAMES`, not weighted, or
+        four without MASK_BRANCH, and numbers of positives, means over the images, by
+        `COUNT_NAMES`.
     """
     edge_shift = CONVENTIONS[geometry].edge_shift
     image_shape = parse_image_meta(parts.image_meta).image_shape[:, None]  # [B, 1, 3]
     gt_inputs = _gt_inputs(config)
-    class_ids, boxes_px, masks = gt_inputs
+    class_ids, boxes_px, *masks = gt_inputs
     boxes = normalize_boxes(boxes_px, image_shape, edge_shift=edge_shift)
-    truth = GroundTruth(class_ids, boxes, masks)
+    truth = GroundTruth(class_ids, boxes, masks[0] if masks else None)
 
     inputs = [parts.image, parts.image_meta, parts.anchors, *gt_inputs]
     if config.USE_RPN_ROIS:
@@ -93,19 +96,22 @@ def build_training_network(
         proposals = ops.where(is_used, proposals, 0.0)
 
     outputs = {
-        **_rpn_losses(config, parts, truth, seed),
+        **_rpn_losses(config, geometry, parts, truth, seed),
         **_head_losses(config, geometry, parts, truth, proposals, class_names, seed),
     }
     return keras.Model(inputs, outputs, name="mask_rcnn_training")
 
 
 def _gt_inputs(config: Config) -> list[Array]:
-    mask_shape = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (None, None)
-    return [
+    inputs = [
         keras.Input([None], dtype="int32", name="input_gt_class_ids"),
         keras.Input([None, 4], name="input_gt_boxes"),
-        keras.Input([*mask_shape, None], dtype="bool", name="input_gt_masks"),
     ]
+    if config.MASK_BRANCH:
+        shape = config.MINI_MASK_SHAPE if config.USE_MINI_MASK else (None, None)
+        masks = keras.Input([*shape, None], dtype="bool", name="input_gt_masks")
+        inputs.append(masks)
+    return inputs
 
 
 def _propose(config: Config, parts: NetworkParts) -> Array:
@@ -118,8 +124,15 @@ def _propose(config: Config, parts: NetworkParts) -> Array:
 
 
 def _rpn_losses(
-    config: Config, parts: NetworkParts, truth: GroundTruth, seed: int | None
+    config: Config,
+    geometry: GeometryName,
+    parts: NetworkParts,
+    truth: GroundTruth,
+    seed: int | None,
 ) -> dict[str, Array]:
+    inputs = [parts.anchors, truth.class_ids, truth.boxes]
+    if config.RPN_STRADDLE_THRESHOLD is not None:
+        inputs.append(_anchor_windows(config.RPN_STRADDLE_THRESHOLD, geometry, parts))
     indices, match, target_deltas = RpnTargetLayer(
         config.RPN_TRAIN_ANCHORS_PER_IMAGE,
         positive_share=config.RPN_POSITIVE_RATIO,
@@ -127,9 +140,11 @@ def _rpn_losses(
         negative_iou=config.RPN_NEGATIVE_IOU,
         crowd_iou=config.CROWD_IOU,
         delta_std=config.RPN_BBOX_STD_DEV,
+        forced_iou=config.RPN_FORCED_MIN_IOU,
+        forced_keep_own=config.RPN_FORCED_KEEP_OWN,
         seed=seed,
         name="rpn_targets",
-    )([parts.anchors, truth.class_ids, truth.boxes])
+    )(inputs)
     return {
         "rpn_class_loss": losses.rpn_class_loss(
             take_rows(parts.rpn_logits, indices), match
@@ -145,6 +160,21 @@ def _rpn_losses(
     }
 
 
+def _anchor_windows(
+    threshold: float, geometry: GeometryName, parts: NetworkParts
+) -> Array:
+    """Where anchors may lie: the picture and so many pixels around it. -> [B, 4]"""
+    meta = parse_image_meta(parts.image_meta)
+    # What rounding does to an anchor on the edge is no reason to drop it.
+    margin = threshold + 0.01
+    windows = normalize_boxes(
+        meta.window[:, None] + np.array([-margin, -margin, margin, margin]),
+        meta.image_shape[:, None],
+        edge_shift=CONVENTIONS[geometry].edge_shift,
+    )
+    return windows[:, 0]
+
+
 def _head_losses(
     config: Config,
     geometry: GeometryName,
@@ -158,11 +188,10 @@ def _head_losses(
         config, seed
     )([proposals, truth.class_ids, truth.boxes])
 
-    # P6 serves the RPN alone.
-    levels = parts.levels[:4]
-    features = parts.align_boxes([rois, parts.image_meta, *levels])
-    logits, _, deltas = parts.box_head(features)
-    return {
+    levels = roi_levels(config, parts.levels)
+    pooled = parts.align_boxes([rois, parts.image_meta, *levels])
+    logits, _, deltas = parts.box_head(parts.seen_by_heads(pooled))
+    outputs = {
         "mrcnn_class_loss": losses.mrcnn_class_loss(
             logits,
             class_ids,
@@ -179,11 +208,12 @@ def _head_losses(
             beta=config.SMOOTH_L1_BETA,
             norm=config.BOX_LOSS_NORM,
         ),
-        "mrcnn_mask_loss": _mask_loss(
-            config, geometry, parts, truth, (match, rois, gt_indices, class_ids)
-        ),
-        "num_positive_rois": _mean_positives(match),
     }
+    if parts.mask_head is not None:
+        outputs["mrcnn_mask_loss"] = _mask_loss(
+            config, geometry, parts, truth, (match, rois, gt_indices, class_ids)
+        )
+    return {**outputs, "num_positive_rois": _mean_positives(match)}
 
 
 def _mask_loss(
@@ -199,20 +229,22 @@ def _mask_loss(
     match, rois, gt_indices, class_ids = PositiveRows(places, name="positive_rois")(
         drawn
     )
-    features = parts.align_masks([rois, parts.image_meta, *parts.levels[:4]])
+    levels = roi_levels(config, parts.levels)
+    pooled = parts.align_masks([rois, parts.image_meta, *levels])
     target_masks = MaskTargetLayer(
         config.MASK_SHAPE,
         sample_bins=CONVENTIONS[geometry].sample_bins,
         use_mini_mask=config.USE_MINI_MASK,
+        content=config.MASK_TARGETS,
         name="mask_targets",
     )([rois, gt_indices, truth.boxes, truth.masks])
     # Images have different numbers of positives; only these shall move statistics.
-    match, features, class_ids, target_masks = PositivesOfBatch(name="mask_rows")(
-        [match, features, class_ids, target_masks]
+    match, pooled, class_ids, target_masks = PositivesOfBatch(name="mask_rows")(
+        [match, pooled, class_ids, target_masks]
     )
-    return losses.mrcnn_mask_loss(
-        parts.mask_head(features), class_ids, target_masks, match
-    )
+    assert parts.mask_head is not None
+    patches = parts.mask_head(parts.seen_by_heads(pooled))
+    return losses.mrcnn_mask_loss(patches, class_ids, target_masks, match)
 
 
 def detection_target_layer_of(config: Config, seed: int | None) -> DetectionTargetLayer:

@@ -4,9 +4,14 @@ from mrcnn.config import Config
 from mrcnn.presets import (
     Detectron,
     Detectron2,
+    DetectronC4,
+    DetectronFasterRCNN,
     MaskRCNNBenchmark,
+    MaskRCNNBenchmarkC4,
     Matterport,
     MMDetection,
+    MMDetectionFasterRCNN,
+    PyFasterRCNN,
     Torchvision,
     TorchvisionV2,
 )
@@ -16,9 +21,14 @@ PRESETS: list[type[Config]] = [
     Torchvision,
     TorchvisionV2,
     Detectron,
+    DetectronFasterRCNN,
+    DetectronC4,
+    PyFasterRCNN,
     MaskRCNNBenchmark,
+    MaskRCNNBenchmarkC4,
     Detectron2,
     MMDetection,
+    MMDetectionFasterRCNN,
 ]
 
 SMALL = {

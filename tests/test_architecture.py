@@ -25,14 +25,18 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Files that share a room without a folder of their own.
 ROOMMATES = {
     "knobs": "config",
+    "backbone_names": "config",
     "system_knobs": "config",
     "config_checks": "config",
     "config_rules": "config",
+    "structure_rules": "config",
     "network_cache": "mask_rcnn",
     "detection_options": "mask_rcnn",
     "training_session": "mask_rcnn",
     "evaluation_session": "mask_rcnn",
     "network_anchors": "network",
+    "network_folding": "network",
+    "network_initial": "network",
     "network_layers": "network",
     "training_network": "network",
     "__main__": "cli",

@@ -40,6 +40,7 @@ OWN_DEFAULTS = {
     "OPTIMIZER": "sgd",
     "ACCUMULATE_STEPS": 1,
     "PRECISION": "float32",
+    "DETECTION_PRECISION": "float32",
     "EMA_DECAY": None,
     "SEED": 0,
     "KEEP_CHECKPOINTS": None,

@@ -53,3 +53,15 @@ def test_views_are_merged_and_one_view_is_not(rng):
     assert len(merged) > 0
     np.testing.assert_allclose(merged.boxes, expected.boxes)
     np.testing.assert_array_equal(merged.masks, expected.masks)
+
+
+def test_without_a_mask_branch_instances_have_no_masks(rng):
+    config = TinyConfig()
+    config.MASK_BRANCH = False
+    image = rng.integers(0, 256, (60, 80, 3), "uint8")
+    network = (NetworkCache(), config, "aligned", ["BG", "a", "b"])
+    (found,) = finder(*network)([image])
+    assert len(found) > 0
+    assert not found.has_masks
+    (merged,) = finder(*network, flip=True)([image])
+    assert not merged.has_masks

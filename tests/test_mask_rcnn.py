@@ -327,3 +327,21 @@ def test_several_views_of_an_image_find_at_least_what_one_finds(tiny, photos):
     merged = tiny.detect(photos[:1], flip=True, scales=(1, 2))[0]
     assert merged.scores.max() >= plain.scores.max()
     assert merged.masks.shape == (*plain.image_shape, len(merged))
+
+
+def test_without_a_mask_branch_a_files_mask_layers_are_not_used(tiny, photos, tmp_path):
+    tiny.keras_model.save_weights(tmp_path / "masks.h5")
+    config = TinyConfig()
+    config.MASK_BRANCH = False
+    boxes = MaskRCNN(config=config)
+    report = boxes.load_weights(tmp_path / "masks.h5", by_name=True)
+    assert not report.missing
+    assert len(report.unexpected) > 10
+    assert all("mask" in name for name in report.unexpected)
+    for found, whole in zip(boxes.detect(photos), tiny.detect(photos), strict=True):
+        assert not found.has_masks
+        np.testing.assert_array_equal(found.boxes, whole.boxes)
+        with pytest.raises(KeyError):
+            _ = found["masks"]
+    boxes.keras_model.save_weights(tmp_path / "boxes.h5")
+    assert MaskRCNN(config=config).load_weights(tmp_path / "boxes.h5").is_complete

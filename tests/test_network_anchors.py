@@ -56,3 +56,14 @@ def test_anchors_may_stand_in_the_middle_of_their_cells_and_keep_fractions():
     corner = [-half_height, -half_width, half_height, half_width]
     np.testing.assert_allclose(exact[0], corner)
     np.testing.assert_array_equal(plain[0], np.round(corner))
+
+
+def test_a_single_map_has_all_scales_on_each_cell_ratio_by_ratio():
+    config = TinyConfig()
+    config.FEATURES, config.BACKBONE_STRIDES = "C4", [16]
+    config.RPN_ANCHOR_SCALES, config.RPN_ANCHOR_RATIOS = (16, 32), [1, 4]
+    anchors = pixel_anchors_for_image(config, (64, 32), "aligned")
+    assert anchors.shape == (4 * 2 * 4, 4)
+    sides = anchors[4:8, 2:] - anchors[4:8, :2]
+    np.testing.assert_array_equal(sides, [[16, 16], [32, 32], [8, 32], [16, 64]])
+    np.testing.assert_array_equal(anchors[4], [-8, 8, 8, 24])

@@ -72,6 +72,16 @@ def test_detection_follows_thresholds_without_a_new_network():
         cache.detector(config, "aligned")
 
 
+def test_detection_has_a_precision_of_its_own_on_the_same_weights():
+    cache, config = NetworkCache(), TinyConfig()
+    full = cache.detector(config, "aligned")
+    config.DETECTION_PRECISION = "mixed_bfloat16"
+    half = cache.detector(config, "aligned")
+    assert (full.precision, half.precision) == ("float32", "mixed_bfloat16")
+    assert {id(w) for w in half.weights} == {id(w) for w in full.weights}
+    assert cache.detector(config, "aligned") is half
+
+
 def test_training_shares_the_layers_and_holds_the_network_still():
     cache, config = NetworkCache(), TinyConfig()
     model, training = cache.training_pair(
@@ -129,7 +139,8 @@ def test_detection_follows_what_layers_with_weights_do():
     old = cache.detector(config, "aligned", masks=False)
     config.SYMMETRIC_PADDING, config.NORM_EPSILON = True, 0.5
     new = cache.detector(config, "aligned", masks=False)
-    assert old.get_layer("bn_conv1").epsilon != new.get_layer("bn_conv1").epsilon == 0.5
+    norms = [model.get_layer("conv1").norm for model in (old, new)]
+    assert norms[0].epsilon != norms[1].epsilon == 0.5
     for before, after in zip(old.get_weights(), new.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
 

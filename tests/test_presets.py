@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import pytest
 
@@ -12,8 +13,9 @@ from mrcnn.inference.detect import detect_molded
 from mrcnn.inference.inputs import mold_inputs
 from mrcnn.inference.results import Instances
 from mrcnn.mask_rcnn import MaskRCNN
+from mrcnn.network import assemble_network, build_network
 from mrcnn.network_anchors import pixel_anchors_for_image
-from mrcnn.presets import Matterport
+from mrcnn.presets import DetectronC4, Matterport, PyFasterRCNN
 from tests.conftest import FIXTURES
 from tests.small_presets import PRESETS, tiny_preset
 from tests.torchvision_networks import CONFIGS, XYXY, Computed, compute
@@ -159,7 +161,55 @@ def test_each_preset_makes_a_network_that_detects(preset, rng):
     image = rng.integers(0, 256, (90, 120, 3), "uint8")
     (found,) = model.detect([image])
     assert found.image_shape == (90, 120)
-    assert found.masks.shape == (90, 120, len(found))
+    assert found.has_masks == preset.MASK_BRANCH
+    if preset.MASK_BRANCH:
+        assert found.masks.shape == (90, 120, len(found))
     molded, _, _ = model.mold_inputs([image])
     is_square = preset.IMAGE_RESIZE_MODE == "square"
     assert molded.shape == (1, 128 if is_square else 96, 128, 3)
+
+
+def test_the_forms_with_c4_share_the_last_stage_between_boxes_and_masks(rng):
+    config = tiny_preset(DetectronC4)
+    _, parts = assemble_network(config, "aligned")
+    (level,) = parts.levels
+    assert level.shape[-1] == 256
+    # Of 5 scales and 3 ratios each.
+    assert parts.rpn_logits.shape[1:] == (None, 2)
+    assert len(pixel_anchors_for_image(config, (96, 128), "aligned")) == 6 * 8 * 15
+    pooled = rng.normal(size=(1, 2, 14, 14, 256)).astype("float32")
+    seen = parts.seen_by_heads(pooled)
+    assert seen.shape == (1, 2, 7, 7, 512)
+    patches = parts.mask_head(seen)
+    assert patches.shape == (1, 2, 14, 14, 4)
+    kernel, bias = parts.box_head.logits.get_weights()
+    expected = np.array(seen).mean(axis=(2, 3)) @ kernel + bias
+    np.testing.assert_allclose(parts.box_head(seen)[0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_py_faster_rcnn_has_nine_anchors_on_each_of_vggs_cells():
+    config = PyFasterRCNN()
+    config.validate()
+    anchors = pixel_anchors_for_image(config, (608, 800), "aligned")
+    assert len(anchors) == 38 * 50 * 9
+    sides = anchors[:9, 2:] - anchors[:9, :2]
+    areas = np.sqrt(sides.prod(axis=1)).reshape(3, 3)
+    np.testing.assert_allclose(areas, [[128, 256, 512]] * 3, rtol=0.02)
+    np.testing.assert_allclose(anchors[:9].reshape(9, 2, 2).mean(axis=1), 8)
+
+
+def test_the_portable_form_with_c4_gives_the_same_numbers(rng):
+    keras.utils.set_random_seed(0)
+    model = MaskRCNN(config=tiny_preset(DetectronC4, DETECTION_MIN_CONFIDENCE=0.0))
+    portable = build_network(model.config, "aligned", portable=True)
+    portable.set_weights(model.keras_model.get_weights())
+    image = rng.integers(0, 256, (90, 120, 3), "uint8")
+    molded, metas, _ = model.mold_inputs([image])
+    inputs = [molded, metas, model.get_anchors(molded.shape[1:])[None]]
+    ours = model.keras_model.predict_on_batch(inputs)
+    others = portable.predict_on_batch(inputs)
+    for output, other in zip(ours[:3], others[:3], strict=True):
+        np.testing.assert_allclose(other, output, atol=1e-3)
+    is_real = ours[0][..., 4] > 0  # empty slots have patches in the portable form
+    assert is_real.any()
+    np.testing.assert_allclose(others[3][is_real], ours[3][is_real], atol=2e-3)

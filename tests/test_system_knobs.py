@@ -21,6 +21,15 @@ MATTERPORTS_CHOICES = {
     "ANCHOR_STRIDES_FROM_MAPS": False,
     "ANCHOR_OFFSET": 0.0,
     "ROUND_ANCHORS": None,
+    "STEM_STRIDE": 4,
+    "FEATURES": "pyramid",
+    "DILATED_STAGE5": False,
+    "EXTRA_LEVELS": "pool",
+    "ZERO_INIT_LATERALS": False,
+    "ROI_NUM_LEVELS": 4,
+    "ROI_POOLING": "align",
+    "MASK_BRANCH": True,
+    "MASK_HEAD": "conv",
     "ROI_HALF_PIXEL": False,
     "RPN_PER_LEVEL": False,
     "PRE_NMS_LIMIT_TRAINING": None,
@@ -28,6 +37,11 @@ MATTERPORTS_CHOICES = {
     "BOX_HEAD": "conv",
     "MASK_HEAD_NORM": True,
     "PASTE_WITH_BORDER": False,
+    "INITIALIZERS": "glorot",
+    "RPN_STRADDLE_THRESHOLD": None,
+    "RPN_FORCED_MIN_IOU": 0.0,
+    "RPN_FORCED_KEEP_OWN": False,
+    "MASK_TARGETS": "share",
 }
 
 

@@ -10,10 +10,12 @@ import tensorflow as tf
 from mrcnn import network
 from mrcnn.geometry.boxes import encode_boxes, normalize_boxes, pairwise_iou
 from mrcnn.geometry.conventions import CONVENTIONS
-from mrcnn.geometry.matching import NEGATIVE, POSITIVE, match_anchors
+from mrcnn.geometry.matching import NEGATIVE, NEUTRAL, POSITIVE, match_anchors
 from mrcnn.heads.mask import MaskHead
+from mrcnn.image_meta import parse_image_meta
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.losses import LOSS_NAMES
+from mrcnn.network_anchors import pixel_anchors_for_image
 from mrcnn.training_network import (
     COUNT_NAMES,
     build_training_network,
@@ -448,6 +450,8 @@ def test_half_precision_gives_nearly_the_same_losses(model, batch, policy):
         ({"RPN_POSITIVE_IOU": 0.6}, {"rpn_class_loss", "rpn_bbox_loss"}),
         ({"RPN_NEGATIVE_IOU": 0.1}, {"rpn_class_loss"}),
         ({"ROI_NEGATIVE_IOU_LOW": 0.1}, {"mrcnn_class_loss"}),
+        ({"RPN_FORCED_MIN_IOU": 0.65}, {"rpn_class_loss", "rpn_bbox_loss"}),
+        ({"RPN_STRADDLE_THRESHOLD": 0}, {"rpn_class_loss"}),
     ],
 )
 def test_a_knob_changes_its_losses_and_no_other(parts, model, batch, knobs, changes):
@@ -458,6 +462,47 @@ def test_a_knob_changes_its_losses_and_no_other(parts, model, batch, knobs, chan
     )
     after = losses_of(changed_model, batch)
     assert {n for n in LOSS_NAMES if after[n] != pytest.approx(before[n])} == changes
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_anchors_reach_over_the_pictures_edge_by_the_threshold_only(geometry):
+    config = changed(RPN_STRADDLE_THRESHOLD=4, RPN_TRAIN_ANCHORS_PER_IMAGE=5000)
+    model = training_network(config, geometry)
+    batch = batch_of(config, geometry, SCENES)
+    window = np.array([8, 16, 128, 120])
+    parse_image_meta(batch["input_image_meta"]).window[:] = window
+
+    indices, match, _ = intermediate_tensors(model, batch)["rpn_targets"]
+
+    anchors = pixel_anchors_for_image(config, (SIDE, SIDE, 3), geometry)
+    drawn = anchors[indices[match != NEUTRAL]]
+    assert (drawn[:, :2] >= window[:2] - 4).all()
+    assert (drawn[:, 2:] <= window[2:] + 4).all()
+    # Some go as far as they may.
+    assert (drawn[:, 1] == 16 - 4).any()
+    assert (drawn[:, 3] == 120 + 4).any()
+
+
+def test_best_anchors_may_keep_the_object_they_overlap_most(parts):
+    config = changed(RPN_FORCED_KEEP_OWN=True)
+    model = build_training_network(config, "aligned", parts)
+    assert model.get_layer("rpn_targets").forced_keep_own
+
+
+def test_mask_targets_are_shares_of_bins_or_whole_or_samples(parts, batch):
+    rois = np.zeros((2, 2, 4), "float32")
+    rois[0, 0] = [12, 21, 61, 66]  # Off the first object by about a bin.
+
+    def targets(kind):
+        config = changed(ROI_ADD_GT=False, USE_RPN_ROIS=False, MASK_TARGETS=kind)
+        model = build_training_network(config, "aligned", parts)
+        tensors = intermediate_tensors(model, {**batch, "input_rois": rois})
+        return tensors["mask_targets"][0, 0]
+
+    share, binary, samples = map(targets, ["share", "binary", "samples"])
+    assert ((share > 0) & (share < 1)).any()
+    np.testing.assert_array_equal(binary, share >= 0.5)
+    assert 0.001 < np.abs(samples - share).max() < 1
 
 
 def test_quotas_say_how_many_are_drawn(parts, batch):
@@ -525,3 +570,41 @@ def test_training_may_rank_other_numbers_of_anchors(parts, limit, expected):
     (propose,) = [one for one in model.layers if isinstance(one, ProposalLayer)]
     assert propose.pre_nms_limit == expected
     assert propose.proposal_count == config.POST_NMS_ROIS_TRAINING
+
+
+def test_without_a_mask_branch_four_losses_are_as_they_were(parts, model, batch):
+    config = changed(MASK_BRANCH=False)
+    whole = model(inputs_of(model, batch))
+    boxes = training_network(config, parts=parts_of(config, "aligned"))
+    assert "input_gt_masks" not in {one.name for one in boxes.inputs}
+    assert "mrcnn_mask_loss" not in boxes.output
+    assert not [name for name in named_variables(boxes) if "mask" in name]
+    for name, value in boxes(inputs_of(boxes, batch)).items():
+        np.testing.assert_allclose(value, whole[name], rtol=1e-5)
+
+
+def inputs_of(model, batch):
+    return [batch[one.name] for one in model.inputs]
+
+
+def test_the_last_stage_as_a_head_learns_from_boxes_and_masks():
+    config = changed(
+        FEATURES="C4",
+        BACKBONE_STRIDES=[16],
+        BOX_HEAD="res5",
+        POOL_SIZE=14,
+        MASK_HEAD="deconv",
+        MASK_SHAPE=[14, 14],
+    )
+    model = training_network(config)
+    kernel = named_variables(model)["res5a_branch2a/kernel"].variable.value
+    inputs = [
+        tf.constant(one)
+        for one in inputs_of(model, batch_of(config, "aligned", SCENES))
+    ]
+    with tf.GradientTape(persistent=True) as tape:
+        losses = model(inputs)
+    assert float(losses["num_positive_rois"]) > 0
+    for name in ("mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss"):
+        assert np.any(tape.gradient(losses[name], kernel)), name
+    assert tape.gradient(losses["rpn_class_loss"], kernel) is None

@@ -49,6 +49,12 @@ class ResnetStyle(NamedTuple):
     norm_epsilon: float = 1e-3
     """What normalizations add to the variance."""
 
+    stem_stride: int = 4
+    """Pixels that a cell of C1 covers: 4; 2 without the pooling, 1 without strides."""
+
+    dilated_stage5: bool = False
+    """Whether the last stage keeps the map's size and spreads its convolutions."""
+
 
 MATTERPORT = ResnetStyle()
 
@@ -72,38 +78,56 @@ def build_resnet(
         style: whose ResNet it is
 
     Returns:
-        C1 to C5, [B, h, w, F] with 4, 4, 8, 16 and 32 pixels a cell, sides rounded
-        up; C5 is None without `stage5`.
+        C1 to C5, [B, h, w, F] with 4, 4, 8, 16 and 32 pixels a cell, or what the style
+        makes of them, sides rounded up; C5 is None without `stage5`.
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(
             f"Unknown ResNet architecture {architecture!r}; "
             f"choose one of {', '.join(ARCHITECTURES)}."
         )
-    blocks, is_bottleneck = ARCHITECTURES[architecture]
     features = build_stem(image, train_bn=train_bn, style=style)
     stages = [features]
-    for stage, num_blocks in zip((2, 3, 4, 5), blocks, strict=True):
+    for stage in (2, 3, 4, 5):
         if stage == 5 and not stage5:
             return [*stages, None]
-        width = 64 * 2 ** (stage - 2)
-        filters = [width, width, 4 * width] if is_bottleneck else [width, width]
-        for index in range(num_blocks):
-            # Where a stage begins the image shrinks, but for the second stage,
-            # which the stem's pooling has served already.
-            starts_stage = index == 0
-            features = build_block(
-                features,
-                filters,
-                stage,
-                string.ascii_lowercase[index],
-                strides=2 if starts_stage and stage > 2 else 1,
-                project=starts_stage and (is_bottleneck or stage > 2),
-                train_bn=train_bn,
-                style=style,
-            )
+        features = build_stage(
+            features, architecture, stage, train_bn=train_bn, style=style
+        )
         stages.append(features)
     return stages
+
+
+def build_stage(
+    features: Array,
+    architecture: str,
+    stage: int,
+    *,
+    train_bn: bool | None = None,
+    style: ResnetStyle = MATTERPORT,
+) -> Array:
+    """The blocks of one stage, 2 to 5. [B, h, w, F] -> [B, h', w', F']"""
+    blocks, is_bottleneck = ARCHITECTURES[architecture]
+    width = 64 * 2 ** (stage - 2)
+    filters = [width, width, 4 * width] if is_bottleneck else [width, width]
+    is_dilated = stage == 5 and style.dilated_stage5
+    # Where a stage begins the image shrinks, but for the second stage, which the
+    # stem's pooling has served already.
+    shrinks = stage > 2 and not is_dilated
+    for index in range(blocks[stage - 2]):
+        starts_stage = index == 0
+        features = build_block(
+            features,
+            filters,
+            stage,
+            string.ascii_lowercase[index],
+            strides=2 if starts_stage and shrinks else 1,
+            dilation=2 if is_dilated else 1,
+            project=starts_stage and (is_bottleneck or stage > 2),
+            train_bn=train_bn,
+            style=style,
+        )
+    return features
 
 
 def build_stem(
@@ -114,14 +138,17 @@ def build_stem(
 ) -> Array:
     """The 7x7 convolution and pooling in front of all blocks, C1.
 
-    [B, H, W, any] -> [B, H / 4, W / 4, 64]
+    [B, H, W, any] -> [B, H / 4, W / 4, 64], for a stem stride of 4
     """
     features = layers.ZeroPadding2D(3)(image)
+    strides = min(style.stem_stride, 2)
     features = layers.Conv2D(
-        64, 7, strides=2, use_bias=style.bias_before_norm, name="conv1"
+        64, 7, strides=strides, use_bias=style.bias_before_norm, name="conv1"
     )(features)
     features = _norm("bn_conv1", train_bn, style)(features)
     features = layers.Activation("relu")(features)
+    if style.stem_stride < 4:
+        return features
     if not style.symmetric_padding:
         return layers.MaxPooling2D(3, strides=2, padding="same")(features)
     # Activations are not negative, so zeros never are the only largest value.
@@ -136,6 +163,7 @@ def build_block(
     *,
     kernel_size: Any = 3,
     strides: Any = 1,
+    dilation: int = 1,
     project: bool = False,
     train_bn: bool | None = None,
     style: ResnetStyle = MATTERPORT,
@@ -150,6 +178,7 @@ def build_block(
         block: letter in the layers' names
         kernel_size: side of the convolutions that look around
         strides: of one convolution and the shortcut
+        dilation: cells between the taps of convolutions that look around
         project: whether a 1x1 convolution adapts the shortcut; without it, the
             input must already have the output's shape
         train_bn: see `build_resnet`
@@ -176,6 +205,7 @@ def build_block(
             side,
             strides=step,
             padding=padding,
+            dilation_rate=1 if side == 1 else dilation,
             use_bias=style.bias_before_norm,
             name=f"{conv_name}2{letter}",
         )(residual)

@@ -36,7 +36,8 @@ def collate(
         input_image_meta    float32 [B, 12 + K]
         input_gt_class_ids  int32 [B, G]          negative for crowds
         input_gt_boxes      float32 [B, G, 4]     pixels
-        input_gt_masks      bool [B, ., ., G]     [h, w], or MINI_MASK_SHAPE
+        input_gt_masks      bool [B, ., ., G]     [h, w], or MINI_MASK_SHAPE; only with
+                                                  MASK_BRANCH
         input_rois          float32 [B, R, 4]     pixels; only where examples have any
         ==================  ====================  ====================================
 
@@ -55,18 +56,19 @@ def collate(
             clear_outside(image, window)
 
     count = config.MAX_GT_INSTANCES
-    mask_shape = images.shape[1:3]
-    if config.USE_MINI_MASK:
-        mask_shape = tuple(config.MINI_MASK_SHAPE)
-    masks = _stack([example.masks for example in examples], (*mask_shape, count))
     boxes = _stack([example.boxes for example in examples], (count, 4))
     batch = {
         "input_image": molded,
         "input_image_meta": metas.astype("float32"),
         "input_gt_class_ids": _stack([ex.class_ids for ex in examples], (count,)),
         "input_gt_boxes": boxes.astype("float32"),
-        "input_gt_masks": masks,
     }
+    if config.MASK_BRANCH:
+        shape = images.shape[1:3]
+        if config.USE_MINI_MASK:
+            shape = tuple(config.MINI_MASK_SHAPE)
+        masks = _stack([example.masks for example in examples], (*shape, count))
+        batch["input_gt_masks"] = masks
     if len(examples[0].rois):
         rois = np.stack([example.rois for example in examples])
         batch["input_rois"] = rois.astype("float32")

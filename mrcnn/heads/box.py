@@ -35,6 +35,7 @@ HIDDEN = {
         *(Hidden(f"conv{i}", True, norm=f"bn{i}") for i in (1, 2, 3, 4)),
         Hidden("fc1", False),
     ],
+    "res5": [],
 }
 
 
@@ -59,7 +60,8 @@ class BoxHead:
         Args:
             pool_side: S
             num_classes: C
-            kind: a key of `HIDDEN`
+            kind: a key of `HIDDEN`; "res5" has no layers of its own, as its features
+                come from a backbone's last stage, see `heads/stage.py`
             fc_layers_size: width of the fully connected layers
             conv_channels: width of the convolutions that look around
             train_bn: False freezes every normalization; otherwise they follow
@@ -88,9 +90,13 @@ class BoxHead:
                 self.hidden.append(norm_layer)
             self.hidden.append(layers.Activation("relu"))
             side = side if looks_around else 1
-        self.hidden.append(
-            PerRoi(layers.Reshape((fc_layers_size,), name="pool_squeeze"))
+        # Layers that look at the whole roi leave one cell of it; of others, the mean.
+        squeeze = (
+            layers.Reshape((fc_layers_size,), name="pool_squeeze")
+            if self.hidden
+            else layers.GlobalAveragePooling2D(name="pool_squeeze")
         )
+        self.hidden.append(PerRoi(squeeze))
         # Scores and boxes are too fine for half precision.
         self.logits = layers.Dense(
             num_classes, name="mrcnn_class_logits", dtype="float32"

@@ -3,9 +3,12 @@
 After He et al., "Mask R-CNN", section 3: a sigmoid for every class, so that classes
 do not compete for a pixel.
 
-Shapes: B images, R rois, S side of the pooled features, F channels, C classes with
-background.
+Shapes: B images, R rois, S side of the pooled features, `h w` a mask patch, F channels,
+C classes with background.
 """
+
+import math
+from collections.abc import Sequence
 
 from keras import layers
 
@@ -21,7 +24,10 @@ class MaskHead:
         self,
         num_classes: int,
         *,
+        kind: str = "conv",
+        patch_shape: Sequence[int] = (28, 28),
         channels: int = 256,
+        fc_layers_size: int = 1024,
         norm: bool = True,
         train_bn: bool | None = None,
         norm_epsilon: float = 1e-3,
@@ -32,8 +38,13 @@ class MaskHead:
 
         Args:
             num_classes: C
-            channels: width of the hidden layers
-            norm: whether a normalization follows each of the first four
+            kind: "conv", four convolutions before the one that doubles the sides;
+                "deconv", none before it; "fc", two fully connected layers in place of
+                all of them
+            patch_shape: (h, w) with "fc"; otherwise twice the sides of the features
+            channels: width of the convolutions
+            fc_layers_size: width of the fully connected layers
+            norm: whether a normalization follows each of the four convolutions
             train_bn: False freezes every normalization; otherwise they follow
                 Keras' training flag
             norm_epsilon: what normalizations add to the variance
@@ -41,7 +52,11 @@ class MaskHead:
             class_agnostic: whether there is one patch for a roi, not one for each class
         """
         self.hidden: list[layers.Layer] = []
-        for number in (1, 2, 3, 4):
+        num_masks = 1 if class_agnostic else num_classes
+        if kind == "fc":
+            self._make_fully_connected(fc_layers_size, (*patch_shape, num_masks))
+            return
+        for number in (1, 2, 3, 4) if kind == "conv" else ():
             conv = layers.Conv2D(
                 channels,
                 3,
@@ -64,19 +79,28 @@ class MaskHead:
         self.hidden.append(PerRoi(deconv))
         self.patches = PerRoi(
             layers.Conv2D(
-                1 if class_agnostic else num_classes,
-                1,
-                activation="sigmoid",
-                name="mrcnn_mask",
-                dtype="float32",
+                num_masks, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32"
             )
         )
+
+    def _make_fully_connected(self, size: int, patches_shape: tuple[int, ...]) -> None:
+        self.hidden.append(PerRoi(layers.Flatten(name="mrcnn_mask_flatten")))
+        for name in ("mrcnn_mask_fc1", "mrcnn_mask_fc2"):
+            self.hidden.append(layers.Dense(size, activation="relu", name=name))
+        num_pixels = math.prod(patches_shape)
+        self.hidden.append(
+            layers.Dense(
+                num_pixels, activation="sigmoid", name="mrcnn_mask", dtype="float32"
+            )
+        )
+        shape = layers.Reshape(patches_shape, name="mrcnn_mask_patches")
+        self.patches = PerRoi(shape, dtype="float32")
 
     def __call__(self, features: Array) -> Array:
         """Mask patches of every roi, float32 in [0, 1].
 
-        [B, R, S, S, F] -> [B, R, 2 * S, 2 * S, C], or 1 for C if class-agnostic; R may
-        be unknown or zero.
+        [B, R, S, S, F] -> [B, R, h, w, C], or 1 for C if class-agnostic; R may be
+        unknown or zero.
         """
         for layer in self.hidden:
             features = layer(features)

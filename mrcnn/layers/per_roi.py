@@ -51,6 +51,45 @@ class PerRoi(keras.layers.Wrapper):
 
 
 @keras.saving.register_keras_serializable(package="mrcnn")
+class FoldRois(keras.layers.Layer):
+    """Makes rois the images of a batch, for a network of several layers.
+
+    Inputs:
+        features: [B, R, ...]; B and R may be unknown, R may be zero
+
+    Output:
+        features: [B * R, ...]
+    """
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (None, *input_shape[2:])
+
+    def call(self, inputs: Any) -> Any:
+        return ops.reshape(inputs, (-1, *inputs.shape[2:]))
+
+
+@keras.saving.register_keras_serializable(package="mrcnn")
+class UnfoldRois(keras.layers.Layer):
+    """Undoes `FoldRois`.
+
+    Inputs:
+        features: [B * R, ...]
+        rois: [B, R, ...], as they were folded, whatever follows on the last axes
+
+    Output:
+        features: [B, R, ...]
+    """
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        features, rois = input_shape
+        return (*rois[:2], *features[1:])
+
+    def call(self, inputs: Any) -> Any:
+        features, rois = inputs
+        return ops.reshape(features, (*ops.shape(rois)[:2], *features.shape[1:]))
+
+
+@keras.saving.register_keras_serializable(package="mrcnn")
 class TrimRois(keras.layers.Layer):
     """Cuts off the slots that no image of the batch uses, keeping at least one.
 

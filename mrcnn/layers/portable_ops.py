@@ -80,6 +80,64 @@ def pool_levels(
     return total / boxes.shape[2]
 
 
+def largest_cells(
+    maps: list[Array],
+    rows: tuple[Array, Array],
+    columns: tuple[Array, Array],
+    levels: Array,
+) -> Array:
+    """The largest value of each channel in every rectangle of a grid.
+
+    Args:
+        maps: [B, h, w, F], one for each level
+        rows: int32 [B, R, P] where rectangles begin and where they end, the latter not
+            included, inside the map
+        columns: likewise, int32 [B, R, P']
+        levels: int32 [B, R] positions in `maps`
+
+    Returns:
+        [B, R, P, P', F]; 0 for a rectangle without cells. Gradients flow into the cell
+        that was largest, the first of equals.
+    """
+    _, widths, starts, length = _level_table(maps)
+    channels = maps[0].shape[-1]
+    cells = ops.concatenate(
+        [ops.reshape(one, (ops.shape(one)[0], -1, channels)) for one in maps], axis=1
+    )  # [B, length, F]
+    cells = ops.reshape(cells, (-1, channels))
+    values = ops.stop_gradient(cells)
+    image_start = ops.arange(ops.shape(levels)[0], dtype="int32")[:, None] * length
+    start = (image_start + ops.take(starts, levels))[..., None, None]  # [B, R, 1, 1]
+    width = ops.take(widths, levels)[..., None, None]
+    tops, bottoms = (edge[..., :, None] for edge in rows)  # [B, R, P, 1]
+    lefts, rights = (edge[..., None, :] for edge in columns)  # [B, R, 1, P']
+    num_columns = ops.maximum(ops.max(rights - lefts), 1)
+    num_steps = ops.maximum(ops.max(bottoms - tops), 1) * num_columns
+
+    def is_left(step: Array, *_: Array) -> Array:
+        return step < num_steps
+
+    def look(step: Array, largest: Array, places: Array) -> tuple[Array, Array, Array]:
+        y, x = tops + step // num_columns, lefts + step % num_columns
+        is_inside = ops.logical_and(y < bottoms, x < rights)  # [B, R, P, P']
+        place = ops.where(is_inside, start + y * width + x, 0)
+        value = ops.take(values, place, axis=0)  # [B, R, P, P', F]
+        is_larger = ops.logical_and(is_inside[..., None], value > largest)
+        largest = ops.where(is_larger, value, largest)
+        return step + 1, largest, ops.where(is_larger, place[..., None], places)
+
+    # One cell of all rectangles after the other: few values are held at a time.
+    nowhere = ops.zeros_like(start + tops + lefts)[..., None]
+    nowhere = nowhere + ops.zeros((channels,), "int32") - 1
+    lowest = ops.full_like(ops.cast(nowhere, "float32"), -float("inf"))
+    state = (ops.zeros((), "int32"), lowest, nowhere)
+    _, _, places = ops.while_loop(is_left, look, state)
+    is_found = places >= 0
+    channel = ops.arange(channels, dtype="int32")
+    flat = ops.where(is_found, places, 0) * channels + channel
+    return ops.where(is_found, ops.take(ops.reshape(cells, (-1,)), flat), 0.0)
+
+
 def _level_table(maps: list[Array]) -> tuple[Array, Array, Array, Array]:
     """Height, width and first row of each level, all [L], and the rows in all."""
     sides = [ops.shape(one)[1:3] for one in maps]

@@ -85,19 +85,28 @@ class PyramidROIAlign(keras.layers.Layer):
         rois = ops.where(ops.isfinite(rois), rois, 0.0)
         image_shape = parse_image_meta(ops.cast(image_meta, "float32")).image_shape
         levels = self._levels(rois, image_shape, len(features))
+        maps = [ops.cast(one, "float32") for one in features]
+        return ops.cast(self.pool(rois, maps, levels), self.compute_dtype)
 
+    def pool(self, rois: Array, maps: Sequence[Array], levels: Array) -> Array:
+        """Samples each roi's map. -> [B, R, *pool_shape, F]
+
+        Args:
+            rois: [B, R, 4] normalized
+            maps: L of [B, h, w, F] float32
+            levels: int32 [B, R] positions in `maps`
+        """
         boxes = rois[:, :, None]  # [B, R, 1, 4]
         if self.sample_bins:
-            boxes = self._bin_grids(rois, _level_sides(features, levels))
-        pooled = pool_levels(
-            [ops.cast(one, "float32") for one in features],
+            boxes = self._bin_grids(rois, level_sides(maps, levels))
+        return pool_levels(
+            list(maps),
             boxes,
             levels,
             self.pool_shape,
             border=int(self.sample_bins),
             portable=self.portable,
         )
-        return ops.cast(pooled, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[tuple]) -> tuple:
         rois, features = input_shape[0], input_shape[-1]
@@ -154,7 +163,7 @@ class PyramidROIAlign(keras.layers.Layer):
         return cells / ops.concatenate([intervals, intervals], axis=-1)
 
 
-def _level_sides(features: Sequence[Array], levels: Array) -> Array:
+def level_sides(features: Sequence[Array], levels: Array) -> Array:
     """Height and width of each roi's map. -> float32 [B, R, 2]"""
     shapes = [ops.shape(one) for one in features]
     heights = ops.stack([ops.cast(shape[1], "float32") for shape in shapes])

@@ -122,3 +122,12 @@ def test_the_mode_of_the_shorter_side_pads_to_multiples_of_32():
     np.testing.assert_allclose(image[:30, :33], expected, rtol=1e-5, atol=1e-4)
     assert not image[30:].any()
     assert not image[:, 33:].any()
+
+
+def test_without_a_mask_branch_there_are_no_masks():
+    made = config()
+    made.MASK_BRANCH = False
+    examples = examples_of(SceneDataset(numbered_scenes(3)), made)
+    batch = collate(examples, made, pad_after_mean=True)
+    assert "input_gt_masks" not in batch
+    assert batch["input_gt_boxes"].any()

@@ -168,3 +168,11 @@ def test_the_normalizations_epsilon_is_theirs():
     model = model_of(norm_epsilon=0.5)
     norms = [layer for layer in model.layers if isinstance(layer, BatchNorm)]
     assert [norm.epsilon for norm in norms] == [0.5, 0.5]
+
+
+def test_of_a_backbones_stage_the_head_takes_the_mean(features):
+    model = model_of(kind="res5")
+    assert weight_shapes(model) == {}
+    kernel, bias = model.get_layer("mrcnn_class_logits").get_weights()
+    expected = features.mean(axis=(2, 3)) @ kernel + bias
+    np.testing.assert_allclose(model(features)[0], expected, rtol=1e-4, atol=1e-5)

@@ -119,3 +119,26 @@ def test_the_head_may_go_without_normalizations(features):
     assert len(model.get_layer("mrcnn_mask_conv1").weights) == 1
     assert model.get_layer("mrcnn_mask_bn4").epsilon == 0.5
     assert model(features).shape == (2, 3, 12, 12, 5)
+
+
+def test_a_head_for_features_seen_already_only_doubles_their_sides(features):
+    model = model_of(kind="deconv")
+    names = [layer.name for layer in model.layers if layer.weights]
+    assert names == ["mrcnn_mask_deconv", "mrcnn_mask"]
+    assert model(features).shape == (2, 3, 12, 12, 5)
+
+
+def test_a_fully_connected_head_sees_all_of_a_roi_in_each_pixel(features):
+    model = model_of(kind="fc", fc_layers_size=8, patch_shape=(3, 4))
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    hidden = features.reshape(6, -1)
+    for name in ("mrcnn_mask_fc1", "mrcnn_mask_fc2"):
+        kernel, bias = weights[name]
+        hidden = np.maximum(hidden @ kernel + bias, 0)
+    kernel, bias = weights["mrcnn_mask"]
+    expected = 1 / (1 + np.exp(-(hidden @ kernel + bias)))
+    np.testing.assert_allclose(
+        model(features), expected.reshape(2, 3, 3, 4, 5), rtol=1e-4, atol=1e-5
+    )
+    agnostic = model_of(kind="fc", patch_shape=(3, 4), class_agnostic=True)
+    assert agnostic(features).shape == (2, 3, 3, 4, 1)

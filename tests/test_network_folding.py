@@ -1,0 +1,118 @@
+"""Folded networks against the networks that they are made of."""
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.layers.per_roi import PerRoi
+from mrcnn.network import assemble_network, detector_of
+from mrcnn.network_anchors import anchors_for_image
+from mrcnn.network_folding import build_detector, fold_norms
+from tests.small_configs import TinyConfig
+
+
+def names_of(model: keras.Model, kind: type) -> list[str]:
+    return [layer.name for layer in model.layers if isinstance(layer, kind)]
+
+
+def give_statistics(model: keras.Model, rng) -> None:
+    """Statistics and factors that a normalization of fresh weights has not."""
+    for layer in model.layers:
+        if isinstance(layer, BatchNorm):
+            shape = layer.gamma.shape
+            means = rng.normal(0, 0.1, (2, *shape))
+            factors = rng.uniform(0.8, 1.2, (2, *shape))
+            layer.set_weights([factors[0], means[0], means[1], factors[1]])
+
+
+@pytest.fixture(scope="module")
+def detector() -> keras.Model:
+    config = TinyConfig()
+    config.DETECTION_MIN_CONFIDENCE = 0.0
+    model, parts = assemble_network(config, "aligned")
+    give_statistics(model, np.random.default_rng(3))
+    return detector_of(config, "aligned", parts)
+
+
+@pytest.fixture
+def inputs(rng) -> list[np.ndarray]:
+    metas = np.zeros((2, TinyConfig().IMAGE_META_SIZE), "float32")
+    metas[:, 1:12] = [64, 64, 3, 64, 64, 3, 0, 0, 64, 64, 1]
+    anchors = anchors_for_image(TinyConfig(), (64, 64), "aligned")
+    image = rng.normal(0, 5, (2, 64, 64, 3)).astype("float32")
+    return [image, metas, np.stack([anchors, anchors])]
+
+
+def test_all_normalizations_of_a_detector_are_folded(detector):
+    assert names_of(detector, BatchNorm)
+    assert not names_of(fold_norms(detector), BatchNorm)
+
+
+def test_a_folded_detector_finds_the_same(detector, inputs):
+    plain, folded = (
+        model.predict_on_batch(inputs) for model in (detector, fold_norms(detector))
+    )
+    assert (plain[0][..., 4] > 0).any()
+    for expected, array in zip(plain, folded, strict=True):
+        np.testing.assert_allclose(array, expected, atol=2e-4)
+
+
+def test_half_precision_finds_nearly_the_same(detector, inputs):
+    full, half = (
+        build_detector(detector, precision).predict_on_batch(inputs)
+        for precision in ("float32", "mixed_bfloat16")
+    )
+    detections, patches = half
+    assert (detections.dtype, patches.dtype) == ("float32", "float32")
+    assert not np.array_equal(detections, full[0])
+    # Scores are probabilities of few classes: half precision moves them by little.
+    np.testing.assert_allclose(detections[..., 5], full[0][..., 5], atol=0.05)
+    # What is computed afterwards is in full precision again.
+    again = build_detector(detector).predict_on_batch(inputs)
+    np.testing.assert_array_equal(again[0], full[0])
+
+
+def small_model(branch: bool = False, wrapped: bool = False) -> keras.Model:
+    image = keras.Input((8, 8, 3) if not wrapped else (5, 8, 8, 3))
+    conv = keras.layers.Conv2D(4, 3, name="conv")
+    features = (PerRoi(conv) if wrapped else conv)(image)
+    outputs = BatchNorm(name="norm")(features)
+    return keras.Model(image, [outputs, features] if branch else outputs)
+
+
+def test_weights_are_shared_with_the_network_that_is_folded(rng):
+    model = small_model()
+    folded = fold_norms(model)
+    give_statistics(model, rng)
+    model.get_layer("conv").kernel.assign_add(np.full((3, 3, 3, 4), 0.1))
+    image = rng.normal(size=(2, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(folded(image), model(image), atol=1e-5)
+
+
+def test_convolutions_of_rois_are_folded_inside_their_wrapper(rng):
+    model = small_model(wrapped=True)
+    give_statistics(model, rng)
+    folded = fold_norms(model)
+    assert not names_of(folded, BatchNorm)
+    rois = rng.normal(size=(2, 5, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(folded(rois), model(rois), atol=1e-5)
+
+
+def test_a_convolution_that_others_look_at_stays_as_it_is(rng):
+    image = keras.Input((8, 8, 3))
+    features = keras.layers.Conv2D(4, 3, name="conv")(image)
+    normed = BatchNorm(name="norm")(features)
+    model = keras.Model(image, keras.layers.Add()([normed, features]))
+    give_statistics(model, rng)
+    folded = fold_norms(model)
+    assert names_of(folded, BatchNorm) == ["norm"]
+    image = rng.normal(size=(2, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(folded(image), model(image), atol=1e-6)
+
+
+def test_an_activation_between_the_two_forbids_folding():
+    image = keras.Input((8, 8, 3))
+    features = keras.layers.Conv2D(4, 3, activation="relu", name="conv")(image)
+    model = keras.Model(image, BatchNorm(name="norm")(features))
+    assert names_of(fold_norms(model), BatchNorm) == ["norm"]
