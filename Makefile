@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A process for each core, but not more than memory holds; a file of tests stays in one.
+PARALLEL := -n auto --maxprocesses=4 --dist loadfile
 
 .PHONY: help demo test test-all check format bench clean
 
@@ -32,10 +34,10 @@ check: $(READY)
 	@$(BIN)/python -m pytest tests/test_architecture.py --durations=0
 
 test: check
-	@$(BIN)/python -m pytest -m "not slow and not gpu and not network"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not gpu and not network"
 
 test-all: check
-	@$(BIN)/python -m pytest -m "not gpu and not network"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not gpu and not network"
 
 format: $(READY)
 	@$(BIN)/ruff format .

@@ -28,7 +28,13 @@ setup(
     install_requires=(HERE / "requirements.txt").read_text().split(),
     entry_points={"console_scripts": ["mrcnn = mrcnn.cli:main"]},
     extras_require={
-        "dev": ["hypothesis>=6.100", "mypy>=1.15", "pytest>=8.0", "ruff>=0.15,<0.18"]
+        "dev": [
+            "hypothesis>=6.100",
+            "mypy>=1.15",
+            "pytest>=8.0",
+            "pytest-xdist>=3.5",
+            "ruff>=0.15,<0.18",
+        ]
     },
     classifiers=[
         "Development Status :: 3 - Alpha",
