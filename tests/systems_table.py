@@ -52,6 +52,7 @@ knob of `Config`, and each system a class in `mrcnn/presets.py` that sets them:
 ```python
 from mrcnn.presets import Detectron2
 
+
 class MyConfig(Detectron2):
     NAME = "mine"
     NUM_CLASSES = 1 + 3
