@@ -33,6 +33,7 @@ def run() -> None:
         rows = [Row(what, Timing(*timing)) for what, timing in report["stages"]]
         aim = AIMS_MS.get((backbone, detections))
         rows.append(Row("detect", Timing(*report["detect"]), aim))
+        rows.append(Row("detect in bfloat16", Timing(*report["half"])))
         print_table(
             f"{backbone}, {SIDE} x {SIDE}, {report['count']} detections, float32; "
             f"peak memory {report['peak_mb']:.0f} MB",
@@ -46,10 +47,13 @@ def measure(backbone: str, detections: int) -> dict[str, Any]:
     results = model.detect([image])  # traces the graph
     whole = time_call(lambda: model.detect([image]), REPEATS, WARMUP)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    stages = list(stage_times(model, image).items())
+    model.config.DETECTION_PRECISION = "mixed_bfloat16"
     return {
         "count": len(results[0]),
         "detect": whole,
-        "stages": list(stage_times(model, image).items()),
+        "half": time_call(lambda: model.detect([image]), REPEATS, WARMUP),
+        "stages": stages,
         "peak_mb": peak_mb,
     }
 

@@ -85,6 +85,12 @@ def run(options: argparse.Namespace) -> int:
         image_ids=evenly(dataset, options.limit),
         on_progress=progress_bar("detecting"),
     )
+    if not any(scores.num_gt for scores in evaluation.coco.per_class):
+        names = ", ".join(dataset.class_names[1:])
+        raise ValueError(
+            f"no instance in the data is of a class that the weights know ({names}): "
+            "there is nothing to measure. Give data with these class names."
+        )
     print(evaluation)
     written = []
     if options.json is not None:

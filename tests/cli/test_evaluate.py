@@ -27,6 +27,15 @@ def test_the_last_run_is_measured_with_mirror_images(data, logs, capsys):
     assert f"{NUM_IMAGES} images" in capsys.readouterr().out
 
 
+def test_data_without_any_known_class_is_an_error(data, tmp_path, capsys):
+    model = MaskRCNN(config=TinyConfig())
+    model.class_names = ["BG", "fig", "date"]
+    model.keras_model.save_weights(tmp_path / "fruits.h5")
+    words = ["evaluate", str(data), "--weights", str(tmp_path / "fruits.h5")]
+    assert main([*words, "--limit", "1"]) == 1
+    assert "a class that the weights know (fig, date)" in capsys.readouterr().err
+
+
 def test_other_classes_are_misuse(data, tmp_path, capsys):
     """Of weights that do not know their names."""
     config = TinyConfig()

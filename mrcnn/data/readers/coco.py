@@ -26,9 +26,9 @@ class CocoDataset(AnnotationDataset):
         image_folder: PathLike | None = None,
         class_names: Sequence[str] | None = None,
     ) -> "CocoDataset":
-        """The prepared dataset of one json file; see `load_coco`."""
+        """The prepared dataset of one json file, all images of it; see `load_coco`."""
         dataset = cls()
-        dataset.load_coco(path, image_folder, class_ids=class_names)
+        dataset.load_coco(path, image_folder, class_names, all_images=True)
         dataset.prepare()
         return dataset
 
@@ -38,6 +38,7 @@ class CocoDataset(AnnotationDataset):
         image_folder: PathLike | None = None,
         class_ids: Iterable[int | str] | None = None,
         *,
+        all_images: bool = False,
         source: str = "coco",
     ) -> None:
         """Add the images and classes of a COCO json.
@@ -53,6 +54,8 @@ class CocoDataset(AnnotationDataset):
                 they shall have, and then only images that show one of them; by default
                 all categories, by id, and all images. A name that the file lacks
                 becomes a class without instances, so that several files can agree
+            all_images: whether images that show none of `class_ids` are loaded too, as
+                images without instances
             source: name that classes and images get as their source
         """
         content, origin = _content(annotations)
@@ -64,7 +67,8 @@ class CocoDataset(AnnotationDataset):
         strays = sum(one.get("category_id") not in known for one in found)
         self.left_out["instances of unknown categories"] += strays
         by_image = self._sort_annotations(found, images, category_ids)
-        wanted = images if class_ids is None else sorted(by_image)
+        takes_all = class_ids is None or all_images
+        wanted = images if takes_all else sorted(by_image)
         paths = {}
         for image_id in wanted:
             path = find_image(images[image_id]["file_name"], [image_folder])

@@ -106,6 +106,14 @@ def test_chosen_classes_bring_only_their_images_and_instances(
     assert dataset.load_mask(0)[1].tolist() == [1]
 
 
+def test_images_that_show_no_chosen_class_may_be_kept(folder, content):
+    every_image = CocoDataset.from_path(write(folder, content))
+    dataset = CocoDataset.from_path(write(folder, content), class_names=["dog"])
+    assert dataset.num_images == every_image.num_images > 1
+    counts = [len(dataset.load_mask(i)[1]) for i in dataset.image_ids]
+    assert sorted(counts) == [0] * (len(counts) - 1) + [1]
+
+
 def test_chosen_classes_keep_the_order_given_and_may_have_no_instance(folder, content):
     dataset = CocoDataset.from_path(
         write(folder, content), class_names=["bear", "dog", "cat"]
