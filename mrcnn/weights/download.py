@@ -37,7 +37,12 @@ class Source(NamedTuple):
     sha256: str | None = None
 
 
-SOURCES: dict[str, Source] = {"coco": Source(COCO_MODEL_URL)}
+SOURCES: dict[str, Source] = {
+    "coco": Source(
+        COCO_MODEL_URL,
+        "ab8f779d74d790abe4fcf3f60ab368129df5ee866262c439c6bae5af13afaf56",
+    )
+}
 
 
 def download_trained_weights(
