@@ -31,7 +31,7 @@ setup(
         "dev": [
             "hypothesis>=6.100",
             "mypy>=1.15",
-            "pytest>=8.0",
+            "pytest>=9.0",
             "pytest-xdist>=3.5",
             "ruff>=0.15,<0.18",
         ]

@@ -51,6 +51,23 @@ def open_for_training(
     return TrainingData(train, val, chosen)
 
 
+def check_shows_objects(dataset: Dataset, paths: Sequence[str]) -> None:
+    """Refuses data that teaches nothing: without images, or without an object in any.
+
+    Stops at the first object. Images that cannot be read are left to training, which
+    names or skips them.
+    """
+    if not dataset.num_images:
+        raise ValueError(f"There is no image to train on in {', '.join(paths)}.")
+    if not any(_shows_object(dataset, image_id) for image_id in dataset.image_ids):
+        names = ", ".join(dataset.class_names[1:])
+        raise ValueError(
+            f"There is no object to train on: none of the {dataset.num_images} images "
+            f"in {', '.join(paths)} shows any of {names}. `mrcnn inspect` lists the "
+            "classes of the data."
+        )
+
+
 def check_exist(paths: Sequence[str]) -> None:
     """Refuses paths of nothing."""
     for path in paths:
@@ -84,6 +101,14 @@ def evenly(dataset: Dataset, limit: int | None) -> list[int] | None:
         return None
     places = np.linspace(0, dataset.num_images - 1, limit).round().astype(int)
     return [int(image_id) for image_id in dataset.image_ids[places]]
+
+
+def _shows_object(dataset: Dataset, image_id: int) -> bool:
+    """Whether an object is there, or may be: the image cannot be read."""
+    try:
+        return bool((np.asarray(dataset.load_mask(image_id)[1]) > 0).any())
+    except (OSError, ValueError):
+        return True
 
 
 def _splits(path: str) -> list[str]:

@@ -158,15 +158,19 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Trains and says what to do next; -> exit code."""
-    from mrcnn.cli.datasets import check_exist, name_of_data, open_for_training
+    from mrcnn.cli.datasets import (
+        check_exist,
+        check_shows_objects,
+        name_of_data,
+        open_for_training,
+    )
 
     paths, knobs = words_and_knobs(options.words, "DATA, a folder or a file")
     config = named_config(options.config, knobs)
     stages = _stages(options)
     check_exist([*paths, *options.val])
     data = open_for_training(paths, options.val, options.classes)
-    if not data.train.num_images:
-        raise ValueError(f"There is no image to train on in {', '.join(paths)}.")
+    check_shows_objects(data.train, paths)
     name = (config and config.NAME) or knobs.get("NAME") or name_of_data(paths[0])
     start = _start(
         options, str(name), config or _default_config(options.weights, knobs)

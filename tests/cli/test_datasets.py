@@ -1,13 +1,16 @@
+import numpy as np
 import pytest
 
 from mrcnn.cli.datasets import (
     check_exist,
+    check_shows_objects,
     evenly,
     name_of_data,
     open_all,
     open_for_training,
     set_channels,
 )
+from mrcnn.data.dataset import Dataset
 from tests.data.checks.broken_copies import NUM_IMAGES, open_coco, write_sound_coco
 
 
@@ -72,3 +75,40 @@ def test_channels_reach_the_parts_of_a_combined_dataset(both):
     dataset = open_all([both], None)
     set_channels(dataset, 4)
     assert {part.channel_count for part in [dataset, *dataset.parts]} == {4}
+
+
+class Images(Dataset):
+    """Images of which each tells the class ids of its objects, or cannot be read."""
+
+    def load_mask(self, image_id):
+        class_ids = self.image_info[image_id]["class_ids"]
+        if class_ids is None:
+            raise OSError("cannot be read")
+        return np.ones((8, 8, len(class_ids)), bool), np.array(class_ids)
+
+
+def images_of(*class_ids):
+    dataset = Images()
+    dataset.add_class("toy", 1, "cow")
+    for number, ids in enumerate(class_ids):
+        dataset.add_image("toy", number, "nowhere", class_ids=ids)
+    dataset.prepare()
+    return dataset
+
+
+@pytest.mark.parametrize("class_ids", [[[], [1]], [[], None]])
+def test_data_with_an_object_somewhere_can_be_trained_on(class_ids):
+    check_shows_objects(images_of(*class_ids), ["folder"])
+
+
+@pytest.mark.parametrize(
+    ("class_ids", "text"),
+    [
+        ([], "no image to train on in one, two"),
+        ([[], []], "none of the 2 images in one, two shows any of cow"),
+        ([[-1]], "no object to train on"),
+    ],
+)
+def test_data_that_teaches_nothing_is_refused(class_ids, text):
+    with pytest.raises(ValueError, match=text):
+        check_shows_objects(images_of(*class_ids), ["one", "two"])

@@ -114,7 +114,7 @@ def test_without_a_run_to_resume_one_begins_and_ctrl_c_saves_it(data, tmp_path):
         (["--weights", "nowhere.h5"], "no weights file 'nowhere.h5'"),
         (["--weights", "last"], "No checkpoint of 'pets'"),
         (["--weights", "none", "--val", "nowhere"], "nowhere"),
-        (["--weights", "none", "--classes", "cow"], "no image to train on"),
+        (["--weights", "none", "--classes", "cow"], "shows any of cow"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_is_done(
