@@ -100,7 +100,7 @@ def test_without_a_run_to_resume_one_begins_and_ctrl_c_saves_it(data, tmp_path):
         if line.startswith("Epoch 1"):
             program.send_signal(signal.SIGINT)
             break
-    out, err = program.communicate(timeout=120)
+    out, err = program.communicate(timeout=600)
     assert program.returncode == 130, err
     assert "No run of 'tiny'" in seen[0]
     assert "--resume goes on from there" in err

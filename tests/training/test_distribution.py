@@ -193,7 +193,7 @@ def run_workers(script, *arguments):
         )
         for index in range(2)
     ]
-    until = time.monotonic() + 100
+    until = time.monotonic() + 600
     try:
         outputs = [
             one.communicate(timeout=max(1, until - time.monotonic()))[0]

@@ -79,7 +79,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path):
 def test_a_signal_ends_the_step_and_saves_and_the_run_goes_on(tmp_path, number, code):
     process = start_and_wait(tmp_path, num_steps=30)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == code if code else process.returncode != 0
     assert ("KeyboardInterrupt" in output) == (number == signal.SIGINT)
     path = toy_run(tmp_path / "a").interrupted(1)

@@ -157,7 +157,7 @@ def start_python(script: str, *arguments: str, **variables: str) -> subprocess.P
     )
 
 
-def run_python(script: str, *arguments: str, timeout=120, **variables: str) -> str:
+def run_python(script: str, *arguments: str, timeout=600, **variables: str) -> str:
     """Output of a script that is expected to end well."""
     process = start_python(script, *arguments, **variables)
     output, _ = process.communicate(timeout=timeout)
