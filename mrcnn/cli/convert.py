@@ -2,15 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mrcnn.cli.configs import add_config_option, named_config
+from mrcnn.cli.configs import add_config_option, checked, named_config
 from mrcnn.cli.models import check_class_names, import_model_class
 from mrcnn.cli.options import names
 from mrcnn.cli.terminal import WELL, Misuse
-
-if TYPE_CHECKING:
-    from mrcnn.weights.report import LoadReport
+from mrcnn.config import Config
 
 _HELP = """\
 Writes the weights of a file into an .h5 file in matterport's layout that says its
@@ -45,33 +43,36 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the file and prints what became of the weights; -> exit code."""
-    from mrcnn.weights.foreign import convert, is_foreign
+    """Writes the file and prints what became of the weights; -> exit code.
 
+    The weights go through the network that they are of, so that what is written is
+    known to fit its config.
+    """
     if options.output.suffix not in (".h5", ".hdf5"):
         raise Misuse(f"OUT ends in .h5, but got {str(options.output)!r}")
+    config = _config(options)
+    check_class_names(options.classes, config)
+    model = import_model_class()(config=config)
+    print(model.load_weights(options.input))
+    if options.classes is not None:
+        model.class_names = ["BG", *options.classes]
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    is_plain = options.config is None and options.classes is None
-    if is_plain and is_foreign(options.input):
-        print(convert(options.input, options.output))
-    else:
-        print(_saved_again(options))
+    model.keras_model.save_weights(options.output)
     print(f"Wrote {options.output}.")
     return WELL
 
 
-def _saved_again(options: argparse.Namespace) -> "LoadReport":
-    """Loads the weights into a network and saves them as our own."""
+def _config(options: argparse.Namespace) -> Config:
+    """The config that was named, or else that of the file."""
     from mrcnn.weights.file_config import read_file_config
 
+    config = named_config(options.config, {})
+    if config is not None:
+        return checked(config)
     found = read_file_config(options.input)
-    config = named_config(options.config, {}) or (found and found.config)
-    if config is None:
-        raise ValueError(f"{options.input} holds no detector, but a backbone alone.")
-    check_class_names(options.classes, config)
-    model = import_model_class()(config=config)
-    report = model.load_weights(options.input)
-    if options.classes is not None:
-        model.class_names = ["BG", *options.classes]
-    model.keras_model.save_weights(options.output)
-    return report
+    if found is None:
+        raise ValueError(
+            f"{options.input} holds no detector, but a backbone alone, which "
+            "load_weights(path, by_name=True) reads as it is."
+        )
+    return found.config

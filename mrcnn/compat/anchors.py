@@ -94,6 +94,8 @@ def build_rpn_targets(
         positive_iou=config.RPN_POSITIVE_IOU,
         negative_iou=config.RPN_NEGATIVE_IOU,
         crowd_iou=config.CROWD_IOU,
+        forced_iou=config.RPN_FORCED_MIN_IOU,
+        forced_keep_own=config.RPN_FORCED_KEEP_OWN,
     )
     indices, drawn = sample_matches(
         match,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mrcnn.compat.anchors import build_rpn_targets, compute_backbone_shapes
+from mrcnn.compat.anchors import build_rpn_targets
 from mrcnn.compat.detection_targets import (
     build_detection_targets,
     generate_random_rois,
@@ -28,9 +28,9 @@ from mrcnn.data.examples import load_example
 from mrcnn.data.loader import Loader
 from mrcnn.data.seeding import seeded_globals
 from mrcnn.data.transforms import HorizontalFlip
-from mrcnn.geometry.anchors import pyramid_anchors
 from mrcnn.geometry.arrays import Array
-from mrcnn.geometry.conventions import CONVENTIONS
+from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
+from mrcnn.network_anchors import pixel_anchors_for_image
 
 logger = logging.getLogger("mrcnn")
 
@@ -143,7 +143,8 @@ class DataGenerator:
                 "detection_targets needs rois to make targets for: give random_rois."
             )
         self.config = config
-        self.convention = CONVENTIONS[config.GEOMETRY or "matterport"]
+        self.geometry: GeometryName = config.GEOMETRY or "matterport"
+        self.convention = CONVENTIONS[self.geometry]
         self.random_rois = random_rois
         self.detection_targets = detection_targets
         self.batch_size = batch_size or config.BATCH_SIZE
@@ -217,15 +218,9 @@ class DataGenerator:
 
     def _anchors_of(self, image_shape: tuple[int, ...]) -> np.ndarray:
         """[A, 4] pixels"""
-        config = self.config
         if image_shape not in self._anchors:
-            self._anchors[image_shape] = pyramid_anchors(
-                config.RPN_ANCHOR_SCALES,
-                config.RPN_ANCHOR_RATIOS,
-                compute_backbone_shapes(config, image_shape),
-                config.BACKBONE_STRIDES,
-                config.RPN_ANCHOR_STRIDE,
-                round_anchors=self.convention.round_anchors,
+            self._anchors[image_shape] = pixel_anchors_for_image(
+                self.config, image_shape, self.geometry
             )
         return self._anchors[image_shape]
 

@@ -14,7 +14,13 @@ from mrcnn.data.random_rois import random_rois
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.boxes import encode_boxes
 from mrcnn.geometry.masks import mask_through_box
-from mrcnn.geometry.matching import NEUTRAL, POSITIVE, match_rois, sample_matches
+from mrcnn.geometry.matching import (
+    NEUTRAL,
+    POSITIVE,
+    match_rois,
+    sample_matches,
+    without_crowded,
+)
 
 
 def generate_random_rois(
@@ -58,6 +64,9 @@ def build_detection_targets(
     # A row of padding, so that there is one to draw.
     rois = np.pad(np.reshape(rpn_rois, (-1, 4)), [(0, 1), (0, 0)])
     gt_class_ids, gt_boxes = np.asarray(gt_class_ids), np.reshape(gt_boxes, (-1, 4))
+    rois = without_crowded(
+        rois, gt_boxes, gt_class_ids, crowd_cover=config.ROI_CROWD_COVER
+    )
     match, gt_indices = match_rois(
         rois,
         gt_boxes,

@@ -13,6 +13,9 @@ BACKBONES = {
     "res4b_branch2a/kernel": "resnet18",
 }
 
+# The weight that tells that there are heads.
+LOGITS = "mrcnn_class_logits/bias"
+
 
 def deduce_knobs(shapes: Mapping[str, Shape]) -> dict[str, object]:
     """Knobs of `Config` that the weights leave no choice of.
@@ -36,10 +39,11 @@ def deduce_knobs(shapes: Mapping[str, Shape]) -> dict[str, object]:
 
 def _rpn_knobs(shapes: Mapping[str, Shape]) -> dict[str, object]:
     if not {"rpn_conv_shared/kernel", "rpn_bbox_pred/bias"} <= set(shapes):
-        return {}
+        return {"RPN_BRANCH": False} if LOGITS in shapes else {}
     scores, deltas = shapes["rpn_class_raw/bias"][0], shapes["rpn_bbox_pred/bias"][0]
     hidden = [n for n in shapes if re.fullmatch(r"rpn_conv_shared\d?/kernel", n)]
     return {
+        "RPN_BRANCH": True,
         "RPN_CHANNELS": shapes["rpn_conv_shared/kernel"][-1],
         "RPN_NUM_CONVS": len(hidden),
         "RPN_OBJECTNESS": "sigmoid" if 4 * scores == deltas else "softmax",
@@ -47,9 +51,9 @@ def _rpn_knobs(shapes: Mapping[str, Shape]) -> dict[str, object]:
 
 
 def _box_knobs(shapes: Mapping[str, Shape]) -> dict[str, object]:
-    if not {"mrcnn_class_logits/bias", "mrcnn_bbox_fc/bias"} <= set(shapes):
+    if not {LOGITS, "mrcnn_bbox_fc/bias"} <= set(shapes):
         return {}
-    num_classes = shapes["mrcnn_class_logits/bias"][0]
+    num_classes = shapes[LOGITS][0]
     knobs: dict[str, object] = {
         "NUM_CLASSES": num_classes,
         "CLASS_AGNOSTIC_BOXES": shapes["mrcnn_bbox_fc/bias"][0] < 4 * num_classes,
@@ -65,10 +69,13 @@ def _box_knobs(shapes: Mapping[str, Shape]) -> dict[str, object]:
 
 
 def _mask_knobs(shapes: Mapping[str, Shape]) -> dict[str, object]:
-    if not {"mrcnn_mask/bias", "mrcnn_class_logits/bias"} <= set(shapes):
+    if LOGITS not in shapes:
         return {}
+    if "mrcnn_mask/bias" not in shapes:
+        return {"MASK_BRANCH": False}
     num_masks = shapes["mrcnn_mask/bias"][0]
     return {
-        "CLASS_AGNOSTIC_MASKS": num_masks < shapes["mrcnn_class_logits/bias"][0],
+        "MASK_BRANCH": True,
+        "CLASS_AGNOSTIC_MASKS": num_masks < shapes[LOGITS][0],
         "MASK_HEAD_NORM": "mrcnn_mask_bn1/gamma" in shapes,
     }

@@ -1,12 +1,10 @@
-"""Weights of other systems: read, converted, and written as a file of ours."""
+"""Weights of other systems: read, and turned into ours."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,22 +12,24 @@ from mrcnn import presets
 from mrcnn.config import Config
 from mrcnn.geometry.conventions import GeometryName
 from mrcnn.weights.deduction import deduce_knobs
-from mrcnn.weights.fitting import layer_of
 from mrcnn.weights.foreign_files import describe_file, kind_of_file
-from mrcnn.weights.legacy_h5 import write_layers
 from mrcnn.weights.pickle_files import read_pickle
 from mrcnn.weights.recognition import State, find_state, find_system
-from mrcnn.weights.report import LoadReport
 from mrcnn.weights.safe_h5 import WeightsFileError
 from mrcnn.weights.safetensors_files import open_safetensors
 from mrcnn.weights.systems.rules import System, convert_state, find_weight
 from mrcnn.weights.torch_files import open_torch
 
-# A weight that tells a whole detector from a mere backbone.
-DETECTOR_WEIGHT = "rpn_conv_shared/kernel"
+# Weights each of which tells a detector from a mere backbone.
+DETECTOR_WEIGHTS = {"rpn_conv_shared/kernel", "mrcnn_class_logits/kernel"}
 
 # Of every system here; only matterport's own differs.
 GEOMETRY: GeometryName = "aligned"
+
+BGR_NOTE = (
+    "They were trained on BGR images; their first convolution is turned round, so that "
+    "images stay RGB, and so does MEAN_PIXEL."
+)
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,20 @@ def read_foreign(path: str | os.PathLike) -> ForeignWeights:
     with _path_reported(path), _open_state(path) as state:
         system = find_system(state.tensors)
         named, unknown = convert_state(state, system)
-    variants = [one for one in system.variants if one.marker in state.tensors]
-    is_detector = DETECTOR_WEIGHT in named
+    variants = [one for one in system.variants if one.has(state.tensors)]
+    is_detector = not DETECTOR_WEIGHTS.isdisjoint(named)
     presets_named = [system.preset, *(one.preset for one in variants if one.preset)]
     preset = presets_named[-1] if is_detector else None
     knobs = deduce_knobs({name: values.shape for name, values in named.items()})
     for variant in variants:
         knobs |= variant.knobs
-    notes = (*_notes(system, preset), *(one.note for one in variants if one.note))
-    return ForeignWeights(path, system.name, named, unknown, preset, knobs, notes)
+    notes = [_origin(system, preset, knobs)]
+    if system.is_bgr:
+        notes.append(BGR_NOTE)
+    notes += [one.note for one in variants if one.note]
+    return ForeignWeights(
+        path, system.name, named, unknown, preset, knobs, tuple(notes)
+    )
 
 
 def geometry_of_foreign(path: str | os.PathLike) -> GeometryName | None:
@@ -95,7 +100,7 @@ def geometry_of_foreign(path: str | os.PathLike) -> GeometryName | None:
     with _path_reported(path), _open_state(path) as state:
         system = find_system(state.tensors)
         found = [find_weight(name, system) for name in state.tensors]
-    is_detector = any(one and one[0] == DETECTOR_WEIGHT for one in found)
+    is_detector = any(one and one[0] in DETECTOR_WEIGHTS for one in found)
     return GEOMETRY if is_detector else None
 
 
@@ -105,39 +110,6 @@ def preset_config(weights: ForeignWeights) -> Config:
         raise ValueError(f"{weights.path} holds a backbone alone, which has no preset.")
     preset: type[Config] = getattr(presets, weights.preset)
     return type(preset.__name__, (preset,), dict(weights.knobs))()
-
-
-def convert(path: str | os.PathLike, output: str | os.PathLike) -> LoadReport:
-    """Writes the weights of another system as an .h5 file in matterport's layout.
-
-    Args:
-        path: a file that `read_foreign` reads
-        output: ends in .h5; says the geometry and, for a detector, the config
-
-    Returns:
-        what was converted ("loaded") and what the file holds besides ("unexpected")
-
-    Raises:
-        OSError: where the output's folder is missing, read-only or full.
-    """
-    weights = read_foreign(path)
-    attributes: dict[str, Any] = {}
-    if weights.preset is not None:
-        config = preset_config(weights)
-        attributes = {"geometry": GEOMETRY, "config": config.to_dict()}
-    names = sorted(weights.named, key=_first_of_layer(weights.named).__getitem__)
-    layers = [
-        (layer, [(name, weights.named[name]) for name in group])
-        for layer, group in groupby(names, layer_of)
-    ]
-    write_layers(output, layers, attributes)
-    return LoadReport(
-        path=weights.path,
-        loaded=tuple(names),
-        unexpected=weights.unknown,
-        hints=weights.notes,
-        attributes=attributes,
-    )
 
 
 @contextmanager
@@ -168,22 +140,16 @@ def _path_reported(path: str) -> Iterator[None]:
         raise WeightsFileError(f"{path}: {error}") from error
 
 
-def _first_of_layer(names: Mapping[str, object]) -> dict[str, int]:
-    """Where each weight's layer first occurs, so that its weights lie together."""
-    first: dict[str, int] = {}
-    for position, name in enumerate(names):
-        first.setdefault(layer_of(name), position)
-    return {name: first[layer_of(name)] for name in names}
-
-
-def _notes(system: System, preset: str | None) -> list[str]:
-    notes = [f"These are weights of {system.name}"]
-    if preset is not None:
-        notes[0] += f"; the config that they fit is a mrcnn.presets.{preset}"
-    notes[0] += "."
-    if system.is_bgr:
-        notes.append(
-            "They were trained on BGR images; their first convolution is turned round, "
-            "so that images stay RGB, and so does MEAN_PIXEL."
-        )
-    return notes
+def _origin(system: System, preset: str | None, knobs: Mapping[str, object]) -> str:
+    """Where weights come from, and the config that they fit, in a sentence."""
+    said = f"These are weights of {system.name}"
+    if preset is None:
+        return f"{said}."
+    usual = getattr(presets, preset)
+    others = [
+        f"{name} = {value!r}"
+        for name, value in knobs.items()
+        if value != getattr(usual, name)
+    ]
+    which = f" with {', '.join(others)}" if others else ""
+    return f"{said}; the config that they fit is mrcnn.presets.{preset}{which}."

@@ -24,6 +24,15 @@ OTHER_FRAMEWORK = (
     ".pkl files of Detectron and detectron2, and .safetensors."
 )
 
+# What follows the name at the beginning of a Caffe model: its layers, in the form of
+# today or the first one, or the name of its input.
+CAFFE_FIELDS = (b"\xa2\x06", b"\x12", b"\x1a")
+CAFFE_REMEDY = (
+    "Weights of Caffe, py-faster-rcnn's among them, are not read. Train "
+    "mrcnn.presets.PyFasterRCNN from ImageNet weights, or take a Faster R-CNN of "
+    "Detectron (.pkl)."
+)
+
 # First bytes -> what the file looks like, and what to do.
 SIGNATURES: dict[bytes, tuple[str, str]] = {
     b"version https://git-lfs": (
@@ -81,7 +90,17 @@ def _describe(path: Path, head: bytes) -> tuple[str, str]:
         return "a tar archive", "Unpack it first."
     if head[8:10] == b'{"':
         return "a safetensors file", OTHER_FRAMEWORK
+    if _is_caffe_model(head):
+        return "a Caffe model (.caffemodel)", CAFFE_REMEDY
     return _describe_text(head)
+
+
+def _is_caffe_model(head: bytes) -> bool:
+    """Whether a network's name in a protocol buffer comes first, and layers after."""
+    if head[:1] != b"\n" or len(head) < 3:
+        return False
+    name, rest = head[2 : 2 + head[1]], head[2 + head[1] :]
+    return name.decode("latin-1").isprintable() and rest.startswith(CAFFE_FIELDS)
 
 
 def _describe_archive(path: Path) -> tuple[str, str]:

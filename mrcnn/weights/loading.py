@@ -14,6 +14,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from mrcnn.weights.channel_order import STEM, channel_order, turn_round
 from mrcnn.weights.fitting import Pairing, check_fit, compare, hints_for, pair_by_name
 from mrcnn.weights.inflation import inflatable, inflate
 from mrcnn.weights.legacy_h5 import FileTensor
@@ -36,7 +37,8 @@ def load_into(
     """Loads a weights file and says what became of it.
 
     Args:
-        model: the network; its weights are left alone if anything is wrong
+        model: the network; its weights are left alone if anything is wrong. Whether it
+            sees RGB or BGR is told by its `file_attributes`, if it has any
         path: an .h5 file in matterport's layout, or a file of another system that
             `read_foreign` reads
         exclude: names of layers to leave as they are
@@ -72,6 +74,9 @@ def load_into(
             name: _read_values(file.path, name, pairing.found[name])
             for name in report.loaded
         }
+    own_order = channel_order(getattr(model, "file_attributes", {}))
+    if STEM in values and channel_order(file.attributes) != own_order:
+        values[STEM] = turn_round(values[STEM])
     for name in report.inflated:
         values[name] = inflate(values[name], shapes[name][2])
     _assign(values, wanted)

@@ -28,6 +28,8 @@ def config_with(**knobs):
         "RPN_NEGATIVE_IOU": 0.3,
         "RPN_POSITIVE_RATIO": 0.5,
         "CROWD_IOU": 0.001,
+        "RPN_FORCED_MIN_IOU": 0.0,
+        "RPN_FORCED_KEEP_OWN": False,
         "RPN_BBOX_STD_DEV": np.array([0.1, 0.1, 0.2, 0.2]),
     }
     return SimpleNamespace(**{**defaults, **knobs})
@@ -154,3 +156,16 @@ def test_numpys_seed_decides_the_draw(anchors):
         match, _ = build_rpn_targets(IMAGE_SHAPE, anchors, [], [], config_with())
         draws.append(match.tolist())
     assert draws[0] == draws[1] != draws[2]
+
+
+def test_what_a_gt_box_takes_for_itself_is_as_the_config_says(anchors):
+    small = np.array([[0, 0, 4, 4]])  # IoU 16 / 256 with one anchor
+
+    def num_positives(**knobs):
+        match, _ = build_rpn_targets(
+            IMAGE_SHAPE, anchors, np.array([1]), small, config_with(**knobs)
+        )
+        return (match == POSITIVE).sum()
+
+    assert num_positives() == 1
+    assert num_positives(RPN_FORCED_MIN_IOU=0.3) == 0

@@ -16,6 +16,7 @@ from mrcnn.compat.data import (
     mold_image,
     unmold_image,
 )
+from mrcnn.network_anchors import pixel_anchors_for_image
 from tests.conftest import FIXTURES
 from tests.data.scene_dataset import SceneDataset, config, numbered_scenes
 from tests.scenes import rectangle_scene
@@ -100,6 +101,18 @@ def test_a_generator_yields_lists_for_ever_and_images_without_objects_too():
             assert not deltas[positives:].any()
         ids += metas[:, 0].astype(int).tolist()
     assert ids == [0, 1, 2] * 4
+
+
+def test_anchors_are_those_of_the_network():
+    dataset = SceneDataset(numbered_scenes(2))
+    single = {"FEATURES": "C4", "BACKBONE_STRIDES": [16], "ANCHOR_OFFSET": 0.5}
+    for knobs in ({}, {"ROUND_ANCHORS": True, "ANCHOR_OFFSET": 0.5}, single):
+        made = config(**knobs)
+        inputs, _ = next(data_generator(dataset, made, batch_size=1))
+        expected = pixel_anchors_for_image(made, (64, 64), "matterport")
+        assert inputs[2].shape[1] == len(expected)
+        found = DataGenerator(dataset, made)._anchors_of((64, 64, 3))
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_rois_and_targets_come_where_they_are_asked_for():

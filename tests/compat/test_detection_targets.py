@@ -37,6 +37,14 @@ ROIS = np.array(
 )
 
 
+def test_rois_that_a_crowd_covers_are_not_used():
+    rois = np.array([[41, 41, 60, 60], [0, 50, 9, 63]], "int32")
+    for knobs, count in ({}, 2), ({"ROI_CROWD_COVER": 0.7}, 1):
+        drawn, *_ = targets_of(rois, gt_masks(), CROWD_IOU=1.0, **knobs)
+        assert drawn.any(axis=1).sum() == count
+    assert drawn[0].tolist() == [0, 50, 9, 63]
+
+
 @pytest.mark.parametrize("use_mini_mask", [False, True])
 def test_targets_of_positives_negatives_and_unused_rows(use_mini_mask):
     masks = gt_masks()

@@ -11,7 +11,9 @@ from tests.weights.systems.canonical import (
     SIDE,
     WIDTH,
     make_detector,
+    over_stage_4,
     with_conv_head,
+    without_masks,
 )
 
 
@@ -32,6 +34,7 @@ def test_a_detector_says_all_of_it(weights):
         "BIAS_BEFORE_NORM": False,
         "TOP_DOWN_PYRAMID_SIZE": CHANNELS,
         "FPN_NORM": False,
+        "RPN_BRANCH": True,
         "RPN_CHANNELS": CHANNELS,
         "RPN_NUM_CONVS": 1,
         "RPN_OBJECTNESS": "sigmoid",
@@ -40,6 +43,7 @@ def test_a_detector_says_all_of_it(weights):
         "BOX_HEAD": "2fc",
         "POOL_SIZE": SIDE,
         "FPN_CLASSIF_FC_LAYERS_SIZE": WIDTH,
+        "MASK_BRANCH": True,
         "CLASS_AGNOSTIC_MASKS": False,
         "MASK_HEAD_NORM": False,
     }
@@ -86,6 +90,23 @@ def test_what_all_classes_share_is_seen(weights):
     knobs = deduce(weights, mrcnn_bbox_fc=4, mrcnn_mask=1)
     assert knobs["CLASS_AGNOSTIC_BOXES"] is True
     assert knobs["CLASS_AGNOSTIC_MASKS"] is True
+
+
+def test_a_detector_without_masks_has_no_mask_branch(weights):
+    knobs = deduce(without_masks(weights))
+    assert knobs["MASK_BRANCH"] is False
+    assert "MASK_HEAD_NORM" not in knobs
+
+
+def test_heads_without_an_rpn_are_of_a_fast_rcnn(weights):
+    heads = {n: v for n, v in weights.items() if not n.startswith("rpn_")}
+    assert deduce(heads)["RPN_BRANCH"] is False
+
+
+def test_over_stage_4_heads_share_a_stage_that_says_nothing_of_sizes(weights):
+    knobs = deduce(over_stage_4(weights))
+    assert knobs["BACKBONE"] == "resnet50"
+    assert not {"BOX_HEAD", "POOL_SIZE", "TOP_DOWN_PYRAMID_SIZE"} & set(knobs)
 
 
 def test_two_scores_for_an_anchor_are_a_softmax(weights):

@@ -3,23 +3,25 @@
 import pickle
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 from mrcnn.config import Config
 from mrcnn.weights.foreign import (
-    convert,
     geometry_of_foreign,
     is_foreign,
     preset_config,
     read_foreign,
 )
-from mrcnn.weights.legacy_h5 import read_attributes, read_tensors
-from mrcnn.weights.safe_h5 import WeightsFileError, open_h5
+from mrcnn.weights.safe_h5 import WeightsFileError
 from mrcnn.weights.safe_pickle import UnsafePickleError
 from tests.weights.evil_pickles import evil_pickles
-from tests.weights.systems import test_detectron, test_detectron2, test_mmdetection
+from tests.weights.systems import (
+    test_detectron,
+    test_detectron2,
+    test_maskrcnn_benchmark,
+    test_mmdetection,
+)
 from tests.weights.systems import test_torchvision as torchvision
 from tests.weights.systems.canonical import (
     CLASSES,
@@ -30,6 +32,7 @@ from tests.weights.systems.canonical import (
     resnet_modules,
     with_conv_head,
     without_background,
+    without_masks,
 )
 from tests.weights.torch_writer import write_torch
 
@@ -119,12 +122,93 @@ def test_the_content_counts_and_not_the_name(tmp_path, name):
     )
 
 
-def test_a_network_without_a_pyramid_is_noted(tmp_path, weights):
-    kept = {name: v for name, v in weights.items() if not name.startswith("fpn_")}
-    modules = test_detectron2.modules(body="backbone.", stage5="roi_heads.")
-    state = test_detectron2.exported(kept, modules)
+# System -> what its file of a network over stage 4 holds, and the preset of that.
+OVER_STAGE_4 = {
+    "Detectron": (test_detectron.blobs_over_stage_4, "DetectronC4"),
+    "Detectron.pytorch": (test_detectron.port_over_stage_4, "DetectronC4"),
+    "maskrcnn-benchmark": (
+        test_maskrcnn_benchmark.exported_over_stage_4,
+        "MaskRCNNBenchmarkC4",
+    ),
+    "detectron2": (test_detectron2.exported_over_stage_4, "Detectron2C4"),
+}
+
+
+@pytest.mark.parametrize("system", OVER_STAGE_4)
+def test_networks_over_stage_4_have_presets_of_their_own(tmp_path, weights, system):
+    export_state, preset = OVER_STAGE_4[system]
+    state = export_state(weights)
     found = read_foreign(write_pickle(tmp_path / "c4.pkl", {"model": state}))
-    assert any("(C4)" in note for note in found.notes)
+    assert (found.system, found.preset) == (system, preset)
+    assert found.unknown == ()
+    config = preset_config(found)
+    config.validate()
+    assert (config.FEATURES, config.BOX_HEAD) == ("C4", "res5")
+    assert (config.MASK_HEAD, config.MASK_BRANCH) == ("deconv", True)
+
+    boxes_alone = {name: v for name, v in state.items() if not is_of_masks(name)}
+    found = read_foreign(write_pickle(tmp_path / "c4.pkl", {"model": boxes_alone}))
+    assert found.preset == preset
+    assert preset_config(found).MASK_BRANCH is False
+
+
+def is_of_masks(name):
+    return any(word in name for word in ("conv5_mask", "mask_fcn", "mask_head", "Mask"))
+
+
+# System -> what its file of a Faster R-CNN holds, and the preset of that.
+FASTER_RCNNS = {
+    "torchvision": (lambda w: export(w, torchvision.modules()), "Torchvision"),
+    "Detectron": (test_detectron.blobs, "DetectronFasterRCNN"),
+    "Detectron.pytorch": (
+        lambda w: export(test_detectron.learnt(w), test_detectron.modules()),
+        "DetectronFasterRCNN",
+    ),
+    "maskrcnn-benchmark": (
+        lambda w: export(w, test_maskrcnn_benchmark.modules()),
+        "MaskRCNNBenchmark",
+    ),
+    "detectron2": (
+        lambda w: test_detectron2.exported(w, test_detectron2.modules()),
+        "Detectron2",
+    ),
+    "MMDetection": (
+        lambda w: export(w, test_mmdetection.modules(), background_last=True),
+        "MMDetectionFasterRCNN",
+    ),
+}
+
+
+@pytest.mark.parametrize("system", FASTER_RCNNS)
+def test_files_without_masks_are_of_a_faster_rcnn(tmp_path, weights, system):
+    export_state, preset = FASTER_RCNNS[system]
+    state = export_state(without_masks(weights))
+    found = read_foreign(write_pickle(tmp_path / "faster.pkl", state))
+    assert (found.system, found.preset) == (system, preset)
+    assert preset_config(found).MASK_BRANCH is False
+
+
+def test_a_file_without_an_rpn_is_of_a_fast_rcnn(tmp_path, weights):
+    heads = {n: v for n, v in weights.items() if not n.startswith("rpn_")}
+    path = write_pickle(tmp_path / "fast.pkl", test_detectron.blobs(heads))
+    found = read_foreign(path)
+    assert found.preset == "DetectronFastRCNN"
+    config = preset_config(found)
+    assert (config.RPN_BRANCH, config.MASK_BRANCH) == (False, True)
+    assert geometry_of_foreign(path) == "aligned"
+    np.testing.assert_array_equal(
+        found.named["mrcnn_class_conv1/kernel"], weights["mrcnn_class_conv1/kernel"]
+    )
+
+
+def test_a_note_says_the_preset_and_what_is_otherwise_than_in_it(tmp_path, weights):
+    state = export(without_masks(weights), torchvision.modules())
+    note, *_ = read_foreign(write_torch(tmp_path / "a.pth", state)).notes
+    assert note.startswith("These are weights of torchvision; the config that they fit")
+    assert "mrcnn.presets.Torchvision with " in note
+    for knob in (f"NUM_CLASSES = {CLASSES}", "MASK_BRANCH = False"):
+        assert knob in note
+    assert "BACKBONE" not in note
 
 
 def test_names_that_stand_for_nothing_are_kept(tmp_path, weights):
@@ -187,29 +271,3 @@ def test_a_missing_file_is_missing(tmp_path):
     assert not is_foreign(tmp_path / "a.pth")
     with pytest.raises(FileNotFoundError):
         read_foreign(tmp_path / "a.pth")
-
-
-def test_a_converted_file_is_one_of_ours(tmp_path, weights):
-    state = export(weights, torchvision.modules())
-    state["unknown"] = np.zeros(1, "float32")
-    path = write_torch(tmp_path / "a.pth", state)
-    report = convert(path, tmp_path / "ours.h5")
-
-    assert sorted(report.loaded) == sorted(weights)
-    assert report.unexpected == ("unknown",)
-    with open_h5(tmp_path / "ours.h5") as file:
-        tensors = {tensor.names[0]: tensor.stored for tensor in read_tensors(file)}
-        assert_same({n: stored.read() for n, stored in tensors.items()}, weights)
-        attributes = read_attributes(file)
-    assert attributes["geometry"] == "aligned"
-    restored = Config.from_dict(attributes["config"])
-    assert restored.NUM_CLASSES == CLASSES
-    assert restored.to_dict() == preset_config(read_foreign(path)).to_dict()
-
-
-def test_a_layers_weights_lie_together_in_a_converted_file(tmp_path, weights):
-    state = dict(sorted(export(weights, torchvision.modules()).items(), reverse=True))
-    convert(write_torch(tmp_path / "a.pth", state), tmp_path / "ours.h5")
-    with h5py.File(tmp_path / "ours.h5") as file:
-        assert len(set(file.attrs["layer_names"])) == len(file.attrs["layer_names"])
-        assert len(file["bn_conv1"]["bn_conv1"]) == 4

@@ -327,3 +327,25 @@ def test_a_file_of_another_system_that_does_not_fit_names_its_preset(tmp_path, r
     with pytest.raises(ValueError, match=r"(?s)conv1/kernel.*presets\.Torchvision"):
         load_into(network, path)
     assert are_equal(snapshot(network), before)
+
+
+BGR = {"config": {"IMAGE_CHANNEL_ORDER": "BGR"}}
+
+
+@pytest.mark.parametrize("file_says", [{}, BGR], ids=["RGB file", "BGR file"])
+@pytest.mark.parametrize("network_says", [{}, BGR], ids=["RGB network", "BGR network"])
+def test_the_first_layer_is_turned_round_where_the_order_of_channels_differs(
+    source, tmp_path, rng, file_says, network_says
+):
+    write_weights(tmp_path / "file.h5", source[0], file_says)
+    network = randomize(build_network(), rng)
+    network.file_attributes.update(network_says)
+
+    load_into(network, tmp_path / "file.h5")
+
+    expected = named_variables(source[0])
+    for name, item in named_variables(network).items():
+        values = np.asarray(expected[name].variable)
+        if name == "conv1/kernel" and file_says != network_says:
+            values = values[:, :, ::-1]
+        np.testing.assert_array_equal(item.variable, values)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mrcnn import presets
 from mrcnn.weights.recognition import SYSTEMS, find_state, find_system
 from mrcnn.weights.safe_h5 import StoredTensor, WeightsFileError
 from tests.weights.systems import (
@@ -96,6 +97,11 @@ def test_blobs_tell_detectron(rng):
 
 def test_each_system_has_an_example():
     assert {system.name for system in SYSTEMS} == {*EXAMPLES, "Detectron"}
+
+
+def test_the_presets_of_all_systems_and_their_variants_exist():
+    named = [one.preset for system in SYSTEMS for one in (system, *system.variants)]
+    assert {name for name in named if name} <= set(vars(presets))
 
 
 def test_a_head_of_convolutions_is_told_from_one_without():

@@ -13,7 +13,7 @@ from mrcnn.geometry.anchor_fit import AnchorGrid, AnchorShapes, best_anchor_ious
 from mrcnn.geometry.anchor_search import propose_anchors
 from mrcnn.geometry.anchors import backbone_map_shapes, level_strides
 from mrcnn.geometry.arrays import Array
-from mrcnn.geometry.conventions import CONVENTIONS
+from mrcnn.geometry.conventions import rounds_anchors
 
 THRESHOLDS = (0.5, 0.7)
 """IoU at which an object is found, and at which an anchor learns it."""
@@ -120,11 +120,14 @@ def report_anchors(boxes: Array, image_shapes: Array, config: Config) -> AnchorR
         tuple(float(ratio) for ratio in config.RPN_ANCHOR_RATIOS),
     )
     grid = anchor_grid(config, np.asarray(image_shapes).reshape(-1, 2))
+    if config.FEATURES != "pyramid":
+        # All scales on one map are as many levels that are alike.
+        grid = grid.take_levels([0] * len(shapes.scales))
     proposed = propose_anchors(boxes, shapes, grid)
     sides = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
     return AnchorReport(
         shapes,
-        tuple(float(stride) for stride in config.BACKBONE_STRIDES),
+        tuple(float(stride) for stride in grid.feature_strides),
         best_anchor_ious(boxes, shapes, grid),
         sides,
         proposed,
@@ -147,8 +150,9 @@ def anchor_grid(config: Config, image_shapes: np.ndarray) -> AnchorGrid:
         feature_shapes[rows.reshape(-1)],
         strides,
         config.RPN_ANCHOR_STRIDE,
-        CONVENTIONS[config.GEOMETRY or "aligned"].round_anchors,
+        rounds_anchors(config.ROUND_ANCHORS, config.GEOMETRY or "aligned"),
         steps if config.ANCHOR_STRIDES_FROM_MAPS else None,
+        config.ANCHOR_OFFSET,
     )
 
 

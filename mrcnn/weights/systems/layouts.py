@@ -9,6 +9,7 @@ Shapes: O I output and input channels, kh kw a kernel, F channels of a roi's fea
 S their side, K anchors of one cell, C classes with background.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -58,12 +59,16 @@ def dense_kernel(values: np.ndarray, widths: Widths) -> np.ndarray:
 
 
 def pointwise_kernel(values: np.ndarray, widths: Widths) -> np.ndarray:
-    """[O, I] -> [1, 1, I, O]"""
+    """[O, I] -> [1, 1, I, O]; a convolution stays one."""
+    if values.ndim == 4:
+        return conv_kernel(values, widths)
     return values.T[None, None]  # [1, 1, I, O]
 
 
 def flat_kernel(values: np.ndarray, widths: Widths) -> np.ndarray:
-    """[O, F * S * S] -> [S, S, F, O]"""
+    """[O, F * S * S] -> [S, S, F, O]; a convolution stays one."""
+    if values.ndim == 4:
+        return conv_kernel(values, widths)
     outputs, inputs = values.shape
     side = round((inputs / widths.roi_channels) ** 0.5)
     unfolded = values.reshape(outputs, widths.roi_channels, side, side)
@@ -131,16 +136,6 @@ def layout_of(
 
 
 CONV = layout_of(conv_kernel)
-TRANSPOSED_CONV = layout_of(transposed_conv_kernel)
-DENSE = layout_of(dense_kernel)
-POINTWISE = layout_of(pointwise_kernel)
-FLAT = layout_of(flat_kernel)
-RPN_BOXES = layout_of(conv_kernel, anchor_boxes)
-CLASS_BOXES = layout_of(dense_kernel, class_boxes)
-
-LOGITS_BACKGROUND_LAST = layout_of(dense_kernel, background_first)
-CLASS_BOXES_NO_BACKGROUND = layout_of(dense_kernel, class_boxes_without_background)
-CLASS_MASKS_NO_BACKGROUND = layout_of(conv_kernel, without_background)
 
 NORM: Layout = {
     "weight": Step("gamma", as_is),
@@ -148,3 +143,33 @@ NORM: Layout = {
     "running_mean": Step("moving_mean", as_is),
     "running_var": Step("moving_variance", as_is),
 }
+
+# Layers here -> their layout elsewhere; all others are plain convolutions.
+LAYOUTS: dict[str, Layout] = {
+    "rpn_bbox_pred": layout_of(conv_kernel, anchor_boxes),
+    "mrcnn_class_conv1": layout_of(flat_kernel),
+    "mrcnn_class_conv2": layout_of(pointwise_kernel),
+    "mrcnn_class_fc1": layout_of(flat_kernel),
+    "mrcnn_class_logits": layout_of(dense_kernel),
+    "mrcnn_bbox_fc": layout_of(dense_kernel, class_boxes),
+    "mrcnn_mask_deconv": layout_of(transposed_conv_kernel),
+}
+
+# The same where the background is the last class.
+BACKGROUND_LAST: dict[str, Layout] = LAYOUTS | {
+    "mrcnn_class_logits": layout_of(dense_kernel, background_first),
+    "mrcnn_bbox_fc": layout_of(dense_kernel, class_boxes_without_background),
+    "mrcnn_mask": layout_of(conv_kernel, without_background),
+}
+
+
+def layout_of_layer(layer: str, *, background_last: bool = False) -> Layout:
+    """How the weights of a layer here lie elsewhere.
+
+    Args:
+        layer: its name here, as in "bn2a_branch1" or "mrcnn_mask"
+        background_last: whether the background is the last class there
+    """
+    if re.match(r"bn|.*_bn\d?$", layer):
+        return NORM
+    return (BACKGROUND_LAST if background_last else LAYOUTS).get(layer, CONV)

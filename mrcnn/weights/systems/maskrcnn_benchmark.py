@@ -3,19 +3,10 @@
 The background is class 0, an anchor has one logit, images are BGR.
 """
 
-from mrcnn.weights.systems.layouts import (
-    CLASS_BOXES,
-    CONV,
-    DENSE,
-    FLAT,
-    NORM,
-    POINTWISE,
-    RPN_BOXES,
-    TRANSPOSED_CONV,
-)
-from mrcnn.weights.systems.rules import Rule, System, Variant, resnet_rules
+from mrcnn.weights.systems.rules import Rule, System, Variant
+from mrcnn.weights.systems.shared_rules import block_rules, head_rules
 
-BODY, FPN, RPN = "backbone.body.", "backbone.fpn.", "rpn.head."
+BODY, FPN = "backbone.body.", "backbone.fpn."
 BOX, MASK = "roi_heads.box.", "roi_heads.mask."
 
 MASKRCNN_BENCHMARK = System(
@@ -23,26 +14,19 @@ MASKRCNN_BENCHMARK = System(
     preset="MaskRCNNBenchmark",
     markers=["backbone.body.stem.", "rpn.head.", "roi_heads.box."],
     rules=[
-        Rule(BODY + "stem.conv1", "conv1", CONV),
-        Rule(BODY + "stem.bn1", "bn_conv1", NORM),
-        *resnet_rules(BODY),
-        *resnet_rules(BOX + "feature_extractor.head."),  # stage 5 over stage 4
-        Rule(FPN + "fpn_inner{layer}", "fpn_c{layer}p{layer}", CONV),
-        Rule(FPN + "fpn_layer{layer}", "fpn_p{layer}", CONV),
-        Rule(RPN + "conv", "rpn_conv_shared", CONV),
-        Rule(RPN + "cls_logits", "rpn_class_raw", CONV),
-        Rule(RPN + "bbox_pred", "rpn_bbox_pred", RPN_BOXES),
-        Rule(BOX + "feature_extractor.fc6", "mrcnn_class_conv1", FLAT),
-        Rule(BOX + "feature_extractor.fc7", "mrcnn_class_conv2", POINTWISE),
-        Rule(BOX + "predictor.cls_score", "mrcnn_class_logits", DENSE),
-        Rule(BOX + "predictor.bbox_pred", "mrcnn_bbox_fc", CLASS_BOXES),
-        Rule(
-            MASK + "feature_extractor.mask_fcn{number}",
-            "mrcnn_mask_conv{number}",
-            CONV,
+        Rule(BODY + "stem.conv1", "conv1"),
+        Rule(BODY + "stem.bn1", "bn_conv1"),
+        *block_rules(BODY),
+        *block_rules(BOX + "feature_extractor.head."),  # stage 5 over stage 4
+        Rule(FPN + "fpn_inner{layer}", "fpn_c{layer}p{layer}"),
+        Rule(FPN + "fpn_layer{layer}", "fpn_p{layer}"),
+        *head_rules(
+            "rpn.head.",
+            box_head=BOX + "feature_extractor.",
+            boxes=BOX + "predictor.",
+            mask_head=MASK + "feature_extractor.",
+            masks=MASK + "predictor.",
         ),
-        Rule(MASK + "predictor.conv5_mask", "mrcnn_mask_deconv", TRANSPOSED_CONV),
-        Rule(MASK + "predictor.mask_fcn_logits", "mrcnn_mask", CONV),
     ],
     logits=r"roi_heads\.box\.predictor\.cls_score\.weight",
     roi_channels=[(r"rpn\.head\.conv\.weight", 1)],
@@ -55,7 +39,7 @@ MASKRCNN_BENCHMARK = System(
     variants=[
         Variant(
             "roi_heads.box.feature_extractor.head.layer4.0.conv1.weight",
-            note="They are of a network over stage 4 alone (C4), without a pyramid.",
+            preset="MaskRCNNBenchmarkC4",
         )
     ],
 )

@@ -1,23 +1,28 @@
 """Applies a system's table of names: their tensors -> ours by full weight name.
 
 A table is a list of rules. `Rule("body.layer{layer}.{block}.conv{conv}",
-"res{layer}{block}_branch2{conv}", CONV)` meets "body.layer3.0.conv1.weight" and makes
+"res{layer}{block}_branch2{conv}")` meets "body.layer3.0.conv1.weight" and makes
 "res4a_branch2a/kernel" of it: the places in braces are rewritten as `PLACES` says, the
-rest of the name ("weight") is looked up in the layout.
+rest of the name ("weight") is looked up in the layout of the layer here.
+
+Shapes: K anchors of one cell.
 """
 
 import functools
 import re
 import string
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from mrcnn.weights.systems.layouts import CONV, NORM, Layout, Step, Widths
+from mrcnn.weights.channel_order import STEM, turn_round
+from mrcnn.weights.systems.layouts import Step, Widths, layout_of_layer
 
-# The weight that images meet first; its input channels are the image's.
-STEM = "conv1/kernel"
+# What a region proposal network has for each anchor, and how many numbers that is.
+OF_ANCHORS = {"rpn_class_raw": 1, "rpn_bbox_pred": 4}
+PYRAMID = "fpn_p2/kernel"
+NUM_RATIOS = 3
 
 LETTERS = string.ascii_lowercase
 
@@ -36,24 +41,29 @@ PLACES: dict[str, tuple[str, Callable[[str], str]]] = {
 
 
 class Rule(NamedTuple):
-    """Modules of one kind, the layer here that each stands for, and their layout."""
+    """Modules of one kind, and the layer here that each stands for."""
 
     module: str
     layer: str
-    layout: Layout
 
 
 class Variant(NamedTuple):
-    """Files of a system that hold a certain tensor, and what that means."""
+    """Files of a system that hold a certain tensor, or lack it, and what that means."""
 
     marker: str
     """The whole name of that tensor."""
+    is_lacking: bool = False
+    """Whether it is the files without it."""
     preset: str | None = None
     """The preset that describes such files, in place of the system's."""
     knobs: Mapping[str, object] = {}
     """What their config must say besides."""
     note: str = ""
     """What a user of such a file should know."""
+
+    def has(self, names: Collection[str]) -> bool:
+        """Whether a file with tensors of these names is one of them."""
+        return (self.marker in names) != self.is_lacking
 
 
 class System(NamedTuple):
@@ -79,7 +89,12 @@ class System(NamedTuple):
     """Whether images have their channels in the order of blue, green, red."""
     only_scales: bool = False
     """Whether normalizations have no statistics, but scale and shift alone."""
+    background_last: bool = False
+    """Whether the background is the last class, and has neither box nor mask."""
+    anchors_by_side: bool = False
+    """Whether anchors of a cell stand side by side length, and not ratio by ratio."""
     variants: Sequence[Variant] = ()
+    """Of several that name a preset, the last one counts."""
 
 
 class Conversion(NamedTuple):
@@ -116,7 +131,9 @@ def convert_state(state: Mapping[str, np.ndarray], system: System) -> Conversion
             raise ValueError(f"{name!r} is the second tensor that means {weight!r}.")
         named[weight] = _convert(name, weight, state[name], step, widths)
     if system.is_bgr and STEM in named:
-        named[STEM] = np.ascontiguousarray(named[STEM][:, :, ::-1])
+        named[STEM] = turn_round(named[STEM])
+    if system.anchors_by_side and PYRAMID not in named:
+        _sort_anchors_by_ratio(named)
     _complete_norms(named, system)
     return Conversion(named, tuple(unknown))
 
@@ -127,11 +144,14 @@ def find_weight(name: str, system: System) -> tuple[str, Step] | None:
     leaf = system.leaves.get(leaf, leaf)
     for rule in system.rules:
         match = _pattern_of(rule.module).fullmatch(module)
-        if match and leaf in rule.layout:
-            step = rule.layout[leaf]
-            found = match.groupdict().items()
-            places = {place: PLACES[place][1](text) for place, text in found}
-            return f"{rule.layer.format(**places)}/{step.weight}", step
+        if match is None:
+            continue
+        found = match.groupdict().items()
+        places = {place: PLACES[place][1](text) for place, text in found}
+        layer = rule.layer.format(**places)
+        layout = layout_of_layer(layer, background_last=system.background_last)
+        if leaf in layout:
+            return f"{layer}/{layout[leaf].weight}", layout[leaf]
     return None
 
 
@@ -139,19 +159,6 @@ def find_widths(state: Mapping[str, np.ndarray], system: System) -> Widths:
     """F and the rows of the class scores; 0 for what no tensor tells."""
     rows = _first_shape(state, [(system.logits, 0)])
     return Widths(_first_shape(state, system.roi_channels), rows)
-
-
-def resnet_rules(prefix: str) -> list[Rule]:
-    """The blocks of torchvision's ResNet, which many systems took over."""
-    block = prefix + "layer{layer}.{block}."
-    return [
-        Rule(prefix + "conv1", "conv1", CONV),
-        Rule(prefix + "bn1", "bn_conv1", NORM),
-        Rule(block + "conv{conv}", "res{layer}{block}_branch2{conv}", CONV),
-        Rule(block + "bn{conv}", "bn{layer}{block}_branch2{conv}", NORM),
-        Rule(block + "downsample.0", "res{layer}{block}_branch1", CONV),
-        Rule(block + "downsample.1", "bn{layer}{block}_branch1", NORM),
-    ]
 
 
 @functools.cache
@@ -188,6 +195,23 @@ def _convert(
         ) from error
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(converted, "float32")
+
+
+def _sort_anchors_by_ratio(named: dict[str, np.ndarray]) -> None:
+    """Of a single map, on each cell of which stand anchors of many side lengths."""
+    for layer, numbers in OF_ANCHORS.items():
+        for name in (f"{layer}/kernel", f"{layer}/bias"):
+            if name not in named:
+                continue
+            values = named[name]
+            num_anchors = values.shape[-1] // numbers  # K
+            if num_anchors % NUM_RATIOS:
+                raise ValueError(
+                    f"{name!r} is for {num_anchors} anchors of a cell, but anchors "
+                    f"of {NUM_RATIOS} ratios for each side length are expected."
+                )
+            split = values.reshape(*values.shape[:-1], -1, NUM_RATIOS, numbers)
+            named[name] = np.swapaxes(split, -3, -2).reshape(values.shape)
 
 
 def _complete_norms(named: dict[str, np.ndarray], system: System) -> None:

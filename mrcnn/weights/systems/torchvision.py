@@ -11,23 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mrcnn.weights.systems.layouts import (
-    CLASS_BOXES,
-    CONV,
-    DENSE,
-    FLAT,
-    NORM,
-    POINTWISE,
-    RPN_BOXES,
-    TRANSPOSED_CONV,
-)
-from mrcnn.weights.systems.rules import (
-    Rule,
-    System,
-    Variant,
-    convert_state,
-    resnet_rules,
-)
+from mrcnn.weights.systems.rules import Rule, System, Variant, convert_state
+from mrcnn.weights.systems.shared_rules import block_rules, head_rules, stem_rules
 
 BODY, FPN, RPN = "backbone.body.", "backbone.fpn.", "rpn.head."
 BOX, MASK = "roi_heads.box_", "roi_heads.mask_"
@@ -37,32 +22,30 @@ TORCHVISION = System(
     preset="Torchvision",
     markers=["backbone.body.", "rpn.head.cls_logits.", "roi_heads.box_predictor."],
     rules=[
-        *resnet_rules(BODY),
-        Rule(FPN + "inner_blocks.{rung}.0", "fpn_c{rung}p{rung}", CONV),
-        Rule(FPN + "inner_blocks.{rung}.1", "fpn_c{rung}p{rung}_bn", NORM),
-        Rule(FPN + "layer_blocks.{rung}.0", "fpn_p{rung}", CONV),
-        Rule(FPN + "layer_blocks.{rung}.1", "fpn_p{rung}_bn", NORM),
-        Rule(FPN + "extra_blocks.p{level}", "fpn_p{level}", CONV),
-        Rule(RPN + "conv.0.0", "rpn_conv_shared", CONV),
-        Rule(RPN + "conv.{index}.0", "rpn_conv_shared{index}", CONV),
-        Rule(RPN + "cls_logits", "rpn_class_raw", CONV),
-        Rule(RPN + "bbox_pred", "rpn_bbox_pred", RPN_BOXES),
-        Rule(BOX + "head.fc6", "mrcnn_class_conv1", FLAT),
-        Rule(BOX + "head.fc7", "mrcnn_class_conv2", POINTWISE),
-        Rule(BOX + "head.{index}.0", "mrcnn_class_conv{index}", CONV),
-        Rule(BOX + "head.{index}.1", "mrcnn_class_bn{index}", NORM),
-        Rule(BOX + "head.5", "mrcnn_class_fc1", FLAT),
-        Rule(BOX + "predictor.cls_score", "mrcnn_class_logits", DENSE),
-        Rule(BOX + "predictor.bbox_pred", "mrcnn_bbox_fc", CLASS_BOXES),
-        Rule(MASK + "head.{index}.0", "mrcnn_mask_conv{index}", CONV),
-        Rule(MASK + "head.{index}.1", "mrcnn_mask_bn{index}", NORM),
-        Rule(MASK + "predictor.conv5_mask", "mrcnn_mask_deconv", TRANSPOSED_CONV),
-        Rule(MASK + "predictor.mask_fcn_logits", "mrcnn_mask", CONV),
-        # Before version 0.13
-        Rule(FPN + "inner_blocks.{rung}", "fpn_c{rung}p{rung}", CONV),
-        Rule(FPN + "layer_blocks.{rung}", "fpn_p{rung}", CONV),
-        Rule(RPN + "conv", "rpn_conv_shared", CONV),
-        Rule(MASK + "head.mask_fcn{number}", "mrcnn_mask_conv{number}", CONV),
+        *stem_rules(BODY),
+        *block_rules(BODY),
+        Rule(FPN + "inner_blocks.{rung}.0", "fpn_c{rung}p{rung}"),
+        Rule(FPN + "inner_blocks.{rung}.1", "fpn_c{rung}p{rung}_bn"),
+        Rule(FPN + "layer_blocks.{rung}.0", "fpn_p{rung}"),
+        Rule(FPN + "layer_blocks.{rung}.1", "fpn_p{rung}_bn"),
+        Rule(FPN + "extra_blocks.p{level}", "fpn_p{level}"),
+        Rule(RPN + "conv.0.0", "rpn_conv_shared"),
+        Rule(RPN + "conv.{index}.0", "rpn_conv_shared{index}"),
+        Rule(BOX + "head.{index}.0", "mrcnn_class_conv{index}"),
+        Rule(BOX + "head.{index}.1", "mrcnn_class_bn{index}"),
+        Rule(BOX + "head.5", "mrcnn_class_fc1"),
+        Rule(MASK + "head.{index}.0", "mrcnn_mask_conv{index}"),
+        Rule(MASK + "head.{index}.1", "mrcnn_mask_bn{index}"),
+        # Of all versions, or of those before 0.13
+        *head_rules(
+            RPN,
+            box_head=BOX + "head.",
+            boxes=BOX + "predictor.",
+            mask_head=MASK + "head.",
+            masks=MASK + "predictor.",
+        ),
+        Rule(FPN + "inner_blocks.{rung}", "fpn_c{rung}p{rung}"),
+        Rule(FPN + "layer_blocks.{rung}", "fpn_p{rung}"),
     ],
     logits=r"roi_heads\.box_predictor\.cls_score\.weight",
     roi_channels=[
@@ -84,7 +67,7 @@ TORCHVISION_RESNET = System(
     name="torchvision's ResNet",
     preset=None,
     markers=["conv1.weight", "layer1.0.conv1.", "layer4.0.conv1."],
-    rules=resnet_rules(""),
+    rules=[*stem_rules(""), *block_rules("")],
     logits="",
     roi_channels=[],
     ignored=r"fc\..*|.*\.num_batches_tracked",

@@ -64,6 +64,28 @@ def test_strides_that_follow_rounded_maps_are_looked_at(rng):
 
 
 @pytest.mark.parametrize(
+    "knobs",
+    [
+        {"ROUND_ANCHORS": True, "ANCHOR_OFFSET": 0.5},
+        {"ROUND_ANCHORS": False, "ANCHOR_OFFSET": 0.5, "RPN_ANCHOR_STRIDE": 2},
+        {"ROUND_ANCHORS": False, "ANCHOR_OFFSET": 0.25, "ANCHOR_STRIDES_FROM_MAPS": 1},
+        {"FEATURES": "C4", "BACKBONE_STRIDES": [16], "RPN_ANCHOR_SCALES": (16, 40)},
+    ],
+)
+def test_anchors_are_looked_at_where_the_network_has_them(rng, knobs):
+    config = SmallConfig()
+    for knob, value in knobs.items():
+        setattr(config, knob, value)
+    corner = rng.uniform(0, 60, (40, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(8, 36, (40, 2))], axis=-1)
+    report = report_anchors(boxes, [[100, 100]] * 40, config)
+    expected = brute_force(boxes, all_anchors(config, (100, 100)))
+    np.testing.assert_allclose(report.best_ious, expected, atol=1e-12)
+    assert len(report.strides) == len(config.RPN_ANCHOR_SCALES)
+    assert str(report)
+
+
+@pytest.mark.parametrize(
     "name", ["balloon_native/val", "nucleus/instances_val_small.json"]
 )
 def test_on_real_data_recall_is_the_brute_force_count(data_folder, name):

@@ -77,6 +77,17 @@ def with_conv_head(weights: Weights, rng: np.random.Generator) -> Weights:
     return kept | added
 
 
+def over_stage_4(weights: Weights) -> Weights:
+    """The same detector without a pyramid, whose heads share the last stage (C4)."""
+    left_out = ("fpn_", "mrcnn_class_conv", "mrcnn_mask_conv")
+    return {n: values for n, values in weights.items() if not n.startswith(left_out)}
+
+
+def without_masks(weights: Weights) -> Weights:
+    """The same detector as a Faster R-CNN."""
+    return {n: v for n, v in weights.items() if not n.startswith("mrcnn_mask")}
+
+
 def without_background(weights: Weights) -> Weights:
     """The same detector, whose box and mask of the background are zero."""
     weights = dict(weights)

@@ -12,6 +12,7 @@ from tests.weights.systems.canonical import (
     conv_places,
     export,
     make_detector,
+    over_stage_4,
 )
 
 
@@ -79,10 +80,17 @@ def test_every_blob_arrives_in_its_place(weights):
     assert unknown == ()
 
 
+def blobs_over_stage_4(weights):
+    return {
+        name.replace("_fpn2", ""): values
+        for name, values in blobs(over_stage_4(weights)).items()
+    }
+
+
 def test_without_a_pyramid_the_rpn_has_plain_names(weights):
-    kept = {n: v for n, v in weights.items() if not n.startswith("fpn_")}
-    state = {name.replace("_fpn2", ""): v for name, v in blobs(kept).items()}
-    assert_same(convert_state(state, DETECTRON).named, kept)
+    named, unknown = convert_state(blobs_over_stage_4(weights), DETECTRON)
+    assert_same(named, over_stage_4(weights))
+    assert unknown == ()
 
 
 def modules(prefix="Conv_Body.conv_body.", rpn="RPN.FPN_"):
@@ -126,10 +134,9 @@ def test_every_tensor_of_the_port_arrives_in_its_place(weights):
     assert unknown == ()
 
 
-def test_the_port_over_stage_4_is_read_too(weights):
-    left_out = ("fpn_", "mrcnn_class_conv", "mrcnn_mask_conv")
-    kept = {n: v for n, v in weights.items() if not n.startswith(left_out)}
-    state = export(learnt(kept), modules("Conv_Body.", "RPN."), is_bgr=True)
+def port_over_stage_4(weights):
+    kept = learnt(over_stage_4(weights))
+    state = export(kept, modules("Conv_Body.", "RPN."), is_bgr=True)
     moved = {
         name.replace("Conv_Body.res5.", "Box_Head.res5.").replace(
             "Mask_Head.upconv.", "Mask_Head.upconv5."
@@ -137,6 +144,10 @@ def test_the_port_over_stage_4_is_read_too(weights):
         for name, values in state.items()
     }
     shared = {n.replace("Box_", "Mask_"): v for n, v in moved.items() if ".res5." in n}
-    named, unknown = convert_state(moved | shared, DETECTRON_PYTORCH)
-    assert_same(named, kept)
+    return moved | shared
+
+
+def test_the_port_over_stage_4_is_read_too(weights):
+    named, unknown = convert_state(port_over_stage_4(weights), DETECTRON_PYTORCH)
+    assert_same(named, over_stage_4(weights))
     assert unknown == ()

@@ -1,6 +1,7 @@
 """detectron2's names."""
 
 import numpy as np
+import pytest
 
 from mrcnn.weights.systems.detectron2 import DETECTRON2, DETECTRON2_CONV_HEAD
 from mrcnn.weights.systems.rules import convert_state
@@ -9,6 +10,7 @@ from tests.weights.systems.canonical import (
     conv_places,
     export,
     make_detector,
+    over_stage_4,
     with_conv_head,
     without_background,
 )
@@ -67,12 +69,43 @@ def test_a_box_head_of_convolutions_has_its_dense_layer_behind_them(rng):
     assert_same(convert_state(state, DETECTRON2_CONV_HEAD).named, weights)
 
 
+def exported_over_stage_4(weights):
+    names = modules(body="backbone.", stage5="roi_heads.")
+    return exported(over_stage_4(weights), names)
+
+
 def test_over_stage_4_the_last_stage_is_in_the_head(rng):
-    weights = {
-        name: values
-        for name, values in without_background(make_detector(rng)).items()
-        if not name.startswith(("fpn_", "mrcnn_class_conv", "mrcnn_mask_conv"))
-    }
-    state = exported(weights, modules(body="backbone.", stage5="roi_heads."))
+    weights = without_background(make_detector(rng))
+    state = exported_over_stage_4(weights)
     assert "roi_heads.res5.0.conv1.weight" in state
-    assert_same(convert_state(state, DETECTRON2).named, weights)
+    assert_same(convert_state(state, DETECTRON2).named, over_stage_4(weights))
+
+
+SCORES = "proposal_generator.rpn_head.objectness_logits.bias"
+DELTAS = "proposal_generator.rpn_head.anchor_deltas.bias"
+
+
+def test_over_stage_4_anchors_are_sorted_by_ratio():
+    # Two side lengths, a and b, of three ratios each.
+    state = {
+        SCORES: np.array([1, 2, 3, 11, 12, 13], "f4"),  # a1 a2 a3 b1 b2 b3
+        DELTAS: np.repeat(np.array([1, 2, 3, 11, 12, 13], "f4"), 4),
+    }
+    named = convert_state(state, DETECTRON2).named
+    expected = [1, 11, 2, 12, 3, 13]
+    np.testing.assert_array_equal(named["rpn_class_raw/bias"], expected)
+    np.testing.assert_array_equal(named["rpn_bbox_pred/bias"], np.repeat(expected, 4))
+
+
+def test_over_a_pyramid_anchors_have_one_side_length_and_keep_their_order():
+    state = {
+        SCORES: np.array([1, 2, 3, 4, 5, 6], "f4"),
+        "backbone.fpn_output2.weight": np.zeros((2, 2, 3, 3), "f4"),
+    }
+    named = convert_state(state, DETECTRON2).named
+    np.testing.assert_array_equal(named["rpn_class_raw/bias"], state[SCORES])
+
+
+def test_anchors_of_another_number_of_ratios_are_an_error():
+    with pytest.raises(ValueError, match="for 4 anchors of a cell"):
+        convert_state({SCORES: np.zeros(4, "f4")}, DETECTRON2)

@@ -45,6 +45,32 @@ def test_a_dense_layer_and_a_1x1_convolution_are_alike():
     )
 
 
+@pytest.mark.parametrize("convert", [layouts.flat_kernel, layouts.pointwise_kernel])
+def test_a_convolution_in_place_of_a_dense_layer_stays_one(convert):
+    values = np.arange(5 * 4 * 9.0).reshape(5, 4, 3, 3)
+    np.testing.assert_array_equal(
+        convert(values, WIDTHS), layouts.conv_kernel(values, WIDTHS)
+    )
+
+
+def test_a_layer_here_tells_how_its_weights_lie_elsewhere():
+    def leaves(layer, **options):
+        return set(layouts.layout_of_layer(layer, **options))
+
+    for norm in ("bn_conv1", "bn2a_branch1", "fpn_c2p2_bn", "mrcnn_mask_bn1"):
+        assert "running_mean" in leaves(norm)
+    for layer in ("conv1", "rpn_class_raw", "mrcnn_mask", "mrcnn_bbox_fc"):
+        assert leaves(layer) == leaves(layer, background_last=True)
+        assert leaves(layer) == {"weight", "bias"}
+    bias = np.array([1.0, 2.0, 0.0])
+    first, last = (
+        layouts.layout_of_layer("mrcnn_class_logits", background_last=is_last)["bias"]
+        for is_last in (False, True)
+    )
+    np.testing.assert_array_equal(first.convert(bias, WIDTHS), [1, 2, 0])
+    np.testing.assert_array_equal(last.convert(bias, WIDTHS), [0, 1, 2])
+
+
 def test_boxes_of_anchors_run_from_the_vertical_to_the_horizontal():
     boxes = layouts.anchor_boxes(np.arange(8.0), WIDTHS)
     np.testing.assert_array_equal(boxes, [1, 0, 3, 2, 5, 4, 7, 6])

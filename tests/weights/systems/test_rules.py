@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from mrcnn.weights.systems.layouts import CONV, DENSE, NORM
 from mrcnn.weights.systems.rules import (
     Rule,
     System,
+    Variant,
     convert_state,
     find_weight,
     find_widths,
@@ -17,13 +17,11 @@ TOY = System(
     preset=None,
     markers=["stem."],
     rules=[
-        Rule("stem", "conv1", CONV),
-        Rule("stem.norm", "bn_conv1", NORM),
-        Rule(
-            "layer{layer}.{block}.conv{conv}", "res{layer}{block}_branch2{conv}", CONV
-        ),
-        Rule("score", "mrcnn_class_logits", DENSE),
-        Rule("old_score", "mrcnn_class_logits", DENSE),
+        Rule("stem", "conv1"),
+        Rule("stem.norm", "bn_conv1"),
+        Rule("layer{layer}.{block}.conv{conv}", "res{layer}{block}_branch2{conv}"),
+        Rule("score", "mrcnn_class_logits"),
+        Rule("old_score", "mrcnn_class_logits"),
     ],
     logits=r"(old_)?score\.weight",
     roi_channels=[(r"deep\.weight", 0), (r"stem\.weight", 1)],
@@ -86,6 +84,19 @@ def test_bgr_images_turn_the_first_convolution_round():
     state = {"stem.weight": np.arange(3, dtype="float32").reshape(1, 3, 1, 1)}
     kernel = convert_state(state, TOY._replace(is_bgr=True)).named["conv1/kernel"]
     np.testing.assert_array_equal(kernel.ravel(), [2, 1, 0])
+
+
+def test_the_first_of_two_rules_for_a_name_counts():
+    rules = [Rule("stem", "rpn_conv_shared"), *TOY.rules]
+    weight, _ = find_weight("stem.weight", TOY._replace(rules=rules))
+    assert weight == "rpn_conv_shared/kernel"
+
+
+def test_a_variant_is_of_files_with_a_tensor_or_without_it():
+    assert Variant("a").has(["a", "b"])
+    assert not Variant("a").has(["b"])
+    assert Variant("a", is_lacking=True).has(["b"])
+    assert not Variant("a", is_lacking=True).has(["a"])
 
 
 def test_two_tensors_for_one_weight_are_an_error():
