@@ -1,7 +1,8 @@
 """Every knob of the system, its unit, its default and when to change it.
 
 A config is a class: subclass `Config`, override the knobs that differ, and hand an
-instance to `MaskRCNN`. Those in which whole systems differ are in `system_knobs.py`.
+instance to `MaskRCNN`. Those in which whole systems differ are in `system_knobs.py`,
+and those of a training run, its steps and its files, in `training_knobs.py`.
 Values that follow from knobs (the last section) are computed when an instance is made.
 How configs print, save and load is told in `knobs.py`, and what values are legal in
 `config_checks.py`; `Config().validate()` checks them all.
@@ -16,9 +17,10 @@ from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.conventions import GeometryName
 from mrcnn.knobs import Knobs
 from mrcnn.system_knobs import SystemKnobs
+from mrcnn.training_knobs import TrainingKnobs
 
 
-class Config(SystemKnobs, Knobs):
+class Config(SystemKnobs, TrainingKnobs, Knobs):
     """All knobs with their defaults, made to be subclassed."""
 
     # --- The experiment ---------------------------------------------------------
@@ -203,7 +205,7 @@ class Config(SystemKnobs, Knobs):
     # --- Training the heads -----------------------------------------------------
 
     # True trains the heads on the RPN's proposals. False takes rois that the data
-    # pipeline makes up, for debugging or for training the heads without an RPN.
+    # pipeline makes up, for debugging or for training the heads before the RPN.
     USE_RPN_ROIS = True
 
     # Ground-truth instances of an image that training can hold; a random choice of
@@ -316,73 +318,6 @@ class Config(SystemKnobs, Knobs):
     # Probability, 0..1, from which a pixel belongs to a detection's mask. Lower
     # makes masks fatter.
     MASK_THRESHOLD = 0.5
-
-    # --- Optimization -----------------------------------------------------------
-
-    # Step of stochastic gradient descent, and the share of the last step that is
-    # carried over. The paper's rate is 0.02 for batches of 16; larger rates tend to
-    # blow weights up here. Lower the rate tenfold to fine-tune all layers.
-    LEARNING_RATE = 0.001
-    LEARNING_MOMENTUM = 0.9
-
-    # Images of a step that LEARNING_RATE is meant for: the rate is multiplied by the
-    # real number over this one. Set it when the number of GPUs varies, with a
-    # warm-up. None takes the rate as it is.
-    LEARNING_RATE_BATCH_SIZE: int | None = None
-
-    # How the rate goes on: "constant"; "step", a tenth from each of the epochs in
-    # LEARNING_RATE_DROPS on (parts of epochs count too); "cosine", down to zero at
-    # the last step.
-    LEARNING_RATE_SCHEDULE = "constant"
-    LEARNING_RATE_DROPS: Sequence[float] | None = None
-
-    # Steps at the beginning in which the rate rises from next to nothing. Training
-    # from scratch and large rates need some hundreds.
-    WARMUP_STEPS = 0
-
-    # "sgd", with momentum, or "adamw", which wants a rate of about 0.0001.
-    OPTIMIZER = "sgd"
-
-    # Batches whose gradients make up one step: 4 train as with a batch of four times
-    # the size, in the memory of one and four times the time.
-    ACCUMULATE_STEPS = 1
-
-    # Strength of the pull of weights towards zero. Raise it when a small dataset is
-    # learnt by heart.
-    WEIGHT_DECAY = 0.0001
-
-    # Length that the gradient over all weights together is cut to; None cuts
-    # nothing. Lower it when the loss jumps or turns into NaN.
-    GRADIENT_CLIP_NORM: float | None = 5.0
-
-    # What convolutions compute in: "float32", "mixed_bfloat16" or "mixed_float16".
-    # Mixed is faster and smaller on GPUs; older ones than NVIDIA's Ampere need float16.
-    PRECISION = "float32"
-
-    # Share of the average of weights that a step leaves, below 1, such as 0.999;
-    # the averages are validated and saved. None averages nothing.
-    EMA_DECAY: float | None = None
-
-    # Factor of each loss in the sum; a loss that is left out counts once. Raise the
-    # mask's, say, when outlines matter more to you than class names.
-    LOSS_WEIGHTS: dict[str, float] = {
-        "rpn_class_loss": 1.0,
-        "rpn_bbox_loss": 1.0,
-        "mrcnn_class_loss": 1.0,
-        "mrcnn_bbox_loss": 1.0,
-        "mrcnn_mask_loss": 1.0,
-    }
-
-    # --- The run ----------------------------------------------------------------
-
-    # Number from which all that is left to chance in training follows, but for the
-    # random weights of a new network: keras.utils.set_random_seed, before it is made.
-    SEED = 0
-
-    # Newest checkpoints to keep, and the one with the best CHECKPOINT_MONITOR, a
-    # column of training_log.csv: lowest of a loss, highest of others. None keeps all.
-    KEEP_CHECKPOINTS: int | None = None
-    CHECKPOINT_MONITOR = "val_loss"
 
     # --- Computed from the above ------------------------------------------------
 

@@ -9,11 +9,13 @@ from collections import Counter
 from typing import Any
 
 import keras
+import numpy as np
 
 from mrcnn.layers.batch_norm import BatchNorm
-from mrcnn.layers.folded_conv import FoldedConv
+from mrcnn.layers.folded_conv import FoldedConv, covers_map
 from mrcnn.layers.per_roi import PerRoi
 from mrcnn.layers.precision import FULL, computing_in
+from mrcnn.layers.tensorflow_ops import KERNELS_ARE_USABLE, trace_for_all_shapes
 
 
 class Detector(keras.Model):
@@ -23,10 +25,14 @@ class Detector(keras.Model):
         super().__init__(inputs, outputs)
         self.precision = precision
 
-    def predict_step(self, data: Any) -> Any:
-        """Runs while the graph is traced, for each shape of images anew."""
+    def predict_step(self, *arguments: Any) -> Any:
+        """Runs while the graph is traced, with what Keras' backend calls it with."""
         with computing_in(self, self.precision):
-            return super().predict_step(data)
+            return super().predict_step(*arguments)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """What the network makes of arrays of numbers of any dtype."""
+        return super().predict_on_batch([np.asarray(one, "float32") for one in x])
 
 
 def build_detector(model: keras.Model, precision: str = FULL) -> Detector:
@@ -38,7 +44,11 @@ def build_detector(model: keras.Model, precision: str = FULL) -> Detector:
             masks stay in float32
     """
     folded = fold_norms(model)
-    return Detector(folded.inputs, folded.outputs, precision=precision)
+    detector = Detector(folded.inputs, folded.outputs, precision=precision)
+    detector.make_predict_function()
+    if KERNELS_ARE_USABLE:
+        trace_for_all_shapes(detector.predict_function, detector.inputs)
+    return detector
 
 
 def fold_norms(model: keras.Model) -> keras.Model:
@@ -46,9 +56,10 @@ def fold_norms(model: keras.Model) -> keras.Model:
 
     Every `BatchNorm` whose input is the output of a convolution, and nobody else's
     input, goes into that convolution; the convolution may be wrapped in `PerRoi`.
+    Convolutions over a whole map become matrix products, see `FoldedConv`.
     """
     norms = _norms_by_convolution(model)
-    folded_away = {norm.name for norm in norms.values()}
+    folded_away = {norm.name for norm in norms.values() if norm is not None}
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer.name in folded_away:
@@ -62,33 +73,45 @@ def fold_norms(model: keras.Model) -> keras.Model:
     )
 
 
-def _norms_by_convolution(model: keras.Model) -> dict[str, BatchNorm]:
-    """What can be folded: the name of a convolution, and the normalization after it."""
+def _norms_by_convolution(model: keras.Model) -> dict[str, BatchNorm | None]:
+    """What gains: the name of a convolution, and the normalization after it, if any."""
     nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
     uses = Counter(
         id(tensor) for node in nodes for tensor in node.arguments.keras_tensors
     )
     calls = Counter(id(node.operation) for node in nodes)
-    found = {}
+    norm_after = {
+        id(node.arguments.keras_tensors[0]): node.operation
+        for node in nodes
+        if isinstance(node.operation, BatchNorm) and calls[id(node.operation)] == 1
+    }
+    found: dict[str, BatchNorm | None] = {}
     for node in nodes:
-        norm = node.operation
-        if not isinstance(norm, BatchNorm):
+        layer = node.operation
+        if calls[id(layer)] > 1 or not _is_plain_convolution(layer):
             continue
-        (tensor,) = node.arguments.keras_tensors
-        before = tensor._keras_history.operation
-        is_only_use = uses[id(tensor)] == calls[id(norm)] == calls[id(before)] == 1
-        if is_only_use and _is_plain_convolution(before):
-            found[before.name] = norm
+        (output,) = node.outputs
+        norm = norm_after.get(id(output)) if uses[id(output)] == 1 else None
+        if norm is not None or _covers_map(layer, node.arguments.keras_tensors[0]):
+            found[layer.name] = norm
     return found
 
 
 def _is_plain_convolution(layer: Any) -> bool:
-    inner = layer.layer if isinstance(layer, PerRoi) else layer
+    inner = _inner(layer)
     is_convolution = type(inner) is keras.layers.Conv2D and inner.groups == 1
     return is_convolution and inner.activation is keras.activations.linear
 
 
-def _folded(layer: Any, norm: BatchNorm) -> Any:
-    if isinstance(layer, PerRoi):
-        return PerRoi(FoldedConv(layer.layer, norm))
-    return FoldedConv(layer, norm)
+def _covers_map(layer: Any, features: Any) -> bool:
+    shape = features.shape[1:] if isinstance(layer, PerRoi) else features.shape
+    return covers_map(_inner(layer), shape)
+
+
+def _folded(layer: Any, norm: BatchNorm | None) -> Any:
+    folded = FoldedConv(_inner(layer), norm)
+    return PerRoi(folded) if isinstance(layer, PerRoi) else folded
+
+
+def _inner(layer: Any) -> Any:
+    return layer.layer if isinstance(layer, PerRoi) else layer

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import mrcnn.config
+import mrcnn.training_knobs
 from mrcnn.config import Config
 from mrcnn.knobs import DERIVED
+from mrcnn.training_knobs import TrainingKnobs
 from tests.conftest import FIXTURES
 
 API = json.loads((FIXTURES / "api.json").read_text(encoding="utf-8"))
@@ -39,6 +41,7 @@ OWN_DEFAULTS = {
     "WARMUP_STEPS": 0,
     "OPTIMIZER": "sgd",
     "ACCUMULATE_STEPS": 1,
+    "RECOMPUTE_FEATURES": False,
     "PRECISION": "float32",
     "DETECTION_PRECISION": "float32",
     "EMA_DECAY": None,
@@ -57,7 +60,8 @@ OWN_DEFAULTS = {
 
 
 def knobs_of_config() -> set[str]:
-    return {name for name in vars(Config) if name.isupper()}
+    both = vars(Config) | vars(TrainingKnobs)
+    return {name for name in both if name.isupper()}
 
 
 @pytest.mark.parametrize(("name", "source"), MATTERPORT["class_attributes"].items())
@@ -92,7 +96,8 @@ def test_an_instance_has_matterports_computed_values():
 
 @pytest.mark.parametrize("knob", sorted(knobs_of_config() | DERIVED.keys()))
 def test_a_comment_stands_above_each_knob_or_pair_of_knobs(knob):
-    lines = Path(mrcnn.config.__file__).read_text(encoding="utf-8").splitlines()
+    home = mrcnn.training_knobs if knob in vars(TrainingKnobs) else mrcnn.config
+    lines = Path(home.__file__).read_text(encoding="utf-8").splitlines()
     stripped = [line.strip() for line in lines]
     (row,) = [
         index

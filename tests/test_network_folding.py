@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from mrcnn.geometry.boxes import pairwise_iou
 from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.layers.folded_conv import FoldedConv
 from mrcnn.layers.per_roi import PerRoi
 from mrcnn.network import assemble_network, detector_of
 from mrcnn.network_anchors import anchors_for_image
@@ -24,6 +26,13 @@ def give_statistics(model: keras.Model, rng) -> None:
             means = rng.normal(0, 0.1, (2, *shape))
             factors = rng.uniform(0.8, 1.2, (2, *shape))
             layer.set_weights([factors[0], means[0], means[1], factors[1]])
+
+
+def is_found(detection: np.ndarray, others: np.ndarray) -> bool:
+    """Whether one of the other detections has the same class, box and score."""
+    overlap = pairwise_iou(detection[None, :4], others[:, :4])[0]
+    is_same = (overlap > 0.9) & (others[:, 4] == detection[4])
+    return bool((is_same & (np.abs(others[:, 5] - detection[5]) < 0.05)).any())
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +75,10 @@ def test_half_precision_finds_nearly_the_same(detector, inputs):
     detections, patches = half
     assert (detections.dtype, patches.dtype) == ("float32", "float32")
     assert not np.array_equal(detections, full[0])
-    # Scores are probabilities of few classes: half precision moves them by little.
-    np.testing.assert_allclose(detections[..., 5], full[0][..., 5], atol=0.05)
+    # Suppression may decide otherwise about a box or two; the others are the same.
+    for image in range(2):
+        found = [is_found(row, detections[image]) for row in full[0][image]]
+        assert np.mean(found) >= 0.8
     # What is computed afterwards is in full precision again.
     again = build_detector(detector).predict_on_batch(inputs)
     np.testing.assert_array_equal(again[0], full[0])
@@ -116,3 +127,16 @@ def test_an_activation_between_the_two_forbids_folding():
     features = keras.layers.Conv2D(4, 3, activation="relu", name="conv")(image)
     model = keras.Model(image, BatchNorm(name="norm")(features))
     assert names_of(fold_norms(model), BatchNorm) == ["norm"]
+
+
+def test_convolutions_over_a_whole_roi_become_matrix_products(rng):
+    rois = keras.Input((5, 7, 7, 3))
+    wide = PerRoi(keras.layers.Conv2D(4, 7, name="wide"))(rois)
+    narrow = PerRoi(keras.layers.Conv2D(4, 1, name="narrow"))(wide)
+    model = keras.Model(rois, narrow)
+    folded = fold_norms(model)
+    values = rng.normal(size=(2, 5, 7, 7, 3)).astype("float32")
+    np.testing.assert_allclose(folded(values), model(values), atol=1e-5)
+    inner = {layer.name: layer.layer for layer in folded.layers[1:]}
+    assert {type(inner[name]) for name in ("wide", "narrow")} == {FoldedConv}
+    assert inner["wide"].norm is None

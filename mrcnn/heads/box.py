@@ -54,6 +54,7 @@ class BoxHead:
         norm_epsilon: float = 1e-3,
         bias_before_norm: bool = True,
         class_agnostic: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         """Makes the layers.
 
@@ -69,6 +70,8 @@ class BoxHead:
             norm_epsilon: what normalizations add to the variance
             bias_before_norm: whether layers with a normalization have a bias, too
             class_agnostic: whether there is one box for a roi, not one for each class
+            dropout: share of what each fully connected layer puts out that is dropped
+                at random in training
         """
         self.hidden: list[keras.layers.Layer] = []
         side = pool_side
@@ -89,6 +92,8 @@ class BoxHead:
                 )
                 self.hidden.append(norm_layer)
             self.hidden.append(layers.Activation("relu"))
+            if dropout and not looks_around:
+                self.hidden.append(layers.Dropout(dropout))
             side = side if looks_around else 1
         # Layers that look at the whole roi leave one cell of it; of others, the mean.
         squeeze = (

@@ -10,10 +10,11 @@ C classes with background.
 import math
 from collections.abc import Sequence
 
-from keras import layers
+from keras import layers, ops
 
 from mrcnn.geometry.arrays import Array
 from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.layers.own_class import OwnClassPatches
 from mrcnn.layers.per_roi import PerRoi
 
 
@@ -52,6 +53,7 @@ class MaskHead:
             class_agnostic: whether there is one patch for a roi, not one for each class
         """
         self.hidden: list[layers.Layer] = []
+        self.deconv: layers.Layer | None = None
         num_masks = 1 if class_agnostic else num_classes
         if kind == "fc":
             self._make_fully_connected(fc_layers_size, (*patch_shape, num_masks))
@@ -73,10 +75,11 @@ class MaskHead:
                 )
                 self.hidden.append(norm_layer)
             self.hidden.append(layers.Activation("relu"))
-        deconv = layers.Conv2DTranspose(
-            channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
+        self.deconv = PerRoi(
+            layers.Conv2DTranspose(
+                channels, 2, strides=2, activation="relu", name="mrcnn_mask_deconv"
+            )
         )
-        self.hidden.append(PerRoi(deconv))
         self.patches = PerRoi(
             layers.Conv2D(
                 num_masks, 1, activation="sigmoid", name="mrcnn_mask", dtype="float32"
@@ -102,6 +105,32 @@ class MaskHead:
         [B, R, S, S, F] -> [B, R, h, w, C], or 1 for C if class-agnostic; R may be
         unknown or zero.
         """
+        features = self._see(features)
+        if self.deconv is not None:
+            features = self.deconv(features)
+        return self.patches(features)
+
+    def of_own_class(self, features: Array, class_ids: Array) -> Array:
+        """The mask patch of every roi's own class, without those of the others.
+
+        Args:
+            features: [B, R, S, S, F]; R may be unknown or zero
+            class_ids: int [B, R]
+
+        Returns:
+            [B, R, h, w] float32 in [0, 1]
+        """
+        features = self._see(features)
+        if self.deconv is not None:
+            end = OwnClassPatches(self.deconv.layer, self.patches.layer)
+            return end([features, class_ids])
+        patches = self.patches(features)  # [B, R, h, w, C]
+        # Masks for all classes alike stand in the only channel.
+        channels = ops.minimum(class_ids, patches.shape[-1] - 1)
+        channels = channels[:, :, None, None, None]
+        return ops.squeeze(ops.take_along_axis(patches, channels, axis=-1), -1)
+
+    def _see(self, features: Array) -> Array:
         for layer in self.hidden:
             features = layer(features)
-        return self.patches(features)
+        return features

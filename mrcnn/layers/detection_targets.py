@@ -11,7 +11,13 @@ import keras
 from keras import ops
 
 from mrcnn.geometry.arrays import Array, take_rows, take_values
-from mrcnn.geometry.matching import NEUTRAL, POSITIVE, match_rois, sample_matches
+from mrcnn.geometry.matching import (
+    NEUTRAL,
+    POSITIVE,
+    match_rois,
+    sample_matches,
+    without_crowded,
+)
 from mrcnn.layers.rpn_targets import draw_priorities, encode_targets, with_spare_slot
 
 
@@ -29,6 +35,7 @@ class DetectionTargetLayer(keras.layers.Layer):
         negative_iou_low: a roi with less overlap is not used
         negative_iou_high: below this, a roi is background
         crowd_iou: over this with a crowd, it is not
+        crowd_cover: see `without_crowded`; proposals that it leaves out are not used
         delta_std: what one unit of each delta stands for
         add_gt: whether gt boxes, except crowds, are proposals too, so that the heads
             have positives before the RPN finds any
@@ -57,6 +64,7 @@ class DetectionTargetLayer(keras.layers.Layer):
         negative_iou_low: float,
         negative_iou_high: float,
         crowd_iou: float,
+        crowd_cover: float = 1.0,
         delta_std: Sequence[float],
         add_gt: bool = True,
         seed: int | None = None,
@@ -70,6 +78,7 @@ class DetectionTargetLayer(keras.layers.Layer):
         self.negative_iou_low = float(negative_iou_low)
         self.negative_iou_high = float(negative_iou_high)
         self.crowd_iou = float(crowd_iou)
+        self.crowd_cover = float(crowd_cover)
         self.delta_std = tuple(float(std) for std in delta_std)
         self.add_gt = bool(add_gt)
         self.seed = seed
@@ -81,6 +90,9 @@ class DetectionTargetLayer(keras.layers.Layer):
             ops.stop_gradient(ops.cast(one, "float32")) for one in (proposals, gt_boxes)
         )
         gt_class_ids = ops.cast(gt_class_ids, "int32")
+        proposals = without_crowded(
+            proposals, gt_boxes, gt_class_ids, crowd_cover=self.crowd_cover
+        )
         if self.add_gt:
             is_object = ops.greater(gt_class_ids, 0)[..., None]
             added = ops.where(is_object, gt_boxes, 0.0)
@@ -126,6 +138,7 @@ class DetectionTargetLayer(keras.layers.Layer):
             "negative_iou_low": self.negative_iou_low,
             "negative_iou_high": self.negative_iou_high,
             "crowd_iou": self.crowd_iou,
+            "crowd_cover": self.crowd_cover,
             "delta_std": list(self.delta_std),
             "add_gt": self.add_gt,
             "seed": self.seed,

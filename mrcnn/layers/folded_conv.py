@@ -1,12 +1,14 @@
-"""A convolution that does the work of the normalization behind it.
+"""A convolution that does the work of the normalization behind it, in its best form.
 
 At detection a batch normalization is a fixed scale and shift of each channel, and the
 convolution before it can apply both: with scaled kernels and another bias, a feature
-map is gone through once instead of three times.
+map is gone through once instead of three times. And a kernel as large as the map is
+one matrix product, which processors do better than convolutions.
 
 Shapes: B images, h w a feature map, F channels.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -16,7 +18,7 @@ from mrcnn.layers.batch_norm import BatchNorm
 
 
 class FoldedConv(keras.layers.Layer):
-    """A convolution and the normalization of its output in one step.
+    """A convolution, and the normalization of its output if there is one, in one step.
 
     Holds the two layers and folds their weights anew at every call, so it follows them
     wherever they are trained or loaded; that costs little beside the convolution. Goes
@@ -31,40 +33,74 @@ class FoldedConv(keras.layers.Layer):
     """
 
     def __init__(
-        self, conv: keras.layers.Conv2D, norm: BatchNorm, **kwargs: Any
+        self, conv: keras.layers.Conv2D, norm: BatchNorm | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**{"name": conv.name, "dtype": conv.dtype_policy, **kwargs})
         self.conv = conv
         self.norm = norm
 
     def build(self, input_shape: tuple) -> None:
-        if not (self.conv.built and self.norm.built):
+        layers = [layer for layer in (self.conv, self.norm) if layer is not None]
+        if not all(layer.built for layer in layers):
+            names = " and ".join(repr(layer.name) for layer in layers)
             raise ValueError(
-                f"The layers {self.conv.name!r} and {self.norm.name!r} have no weights "
-                "to fold yet: build the network around them first."
+                f"The layers {names} have no weights to fold yet: build the network "
+                "around them first."
             )
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.conv.compute_output_shape(input_shape)
 
     def call(self, inputs: Any) -> Any:
-        conv = self.conv
+        kernel, bias = self._folded_weights()
+        kernel = ops.cast(kernel, self.compute_dtype)
+        if covers_map(self.conv, inputs.shape):
+            outputs = self._multiply(inputs, kernel)
+        else:
+            outputs = ops.conv(
+                inputs,
+                kernel,
+                strides=self.conv.strides,
+                padding=self.conv.padding,
+                dilation_rate=self.conv.dilation_rate,
+                data_format=self.conv.data_format,
+            )
+        if bias is None:
+            return outputs
+        # Not `+`: what `ops.add` makes of a bias is fused with the convolution.
+        return ops.add(outputs, ops.cast(bias, self.compute_dtype))
+
+    def _folded_weights(self) -> tuple[Any, Any]:
+        """Kernel [.., .., F, F'] and bias [F'] or None."""
+        kernel = ops.convert_to_tensor(self.conv.kernel)
+        bias = ops.convert_to_tensor(self.conv.bias) if self.conv.use_bias else None
+        if self.norm is None:
+            return kernel, bias
         scale, shift = scale_and_shift(self.norm)
-        if conv.use_bias:
-            shift = shift + scale * ops.convert_to_tensor(conv.bias)
-        outputs = ops.conv(
-            inputs,
-            ops.cast(scale * ops.convert_to_tensor(conv.kernel), self.compute_dtype),
-            strides=conv.strides,
-            padding=conv.padding,
-            dilation_rate=conv.dilation_rate,
-            data_format=conv.data_format,
+        return scale * kernel, shift if bias is None else shift + scale * bias
+
+    def _multiply(self, inputs: Any, kernel: Any) -> Any:
+        """[B, h, w, F] -> [B, 1, 1, F']"""
+        length = math.prod(kernel.shape[:-1])
+        outputs = ops.matmul(
+            ops.reshape(inputs, (-1, length)), ops.reshape(kernel, (length, -1))
         )
-        return outputs + ops.cast(shift, self.compute_dtype)
+        return ops.reshape(outputs, (-1, 1, 1, kernel.shape[-1]))
+
+
+def covers_map(conv: keras.layers.Conv2D, features_shape: tuple) -> bool:
+    """Whether a convolution looks at all of the map at once, and only once.
+
+    `features_shape` is [B, h, w, F], with sides that may be unknown.
+    """
+    is_plain = conv.padding == "valid" or conv.kernel_size == (1, 1)
+    is_plain = is_plain and conv.dilation_rate == (1, 1)
+    is_plain = is_plain and conv.data_format == "channels_last"
+    return is_plain and tuple(features_shape[1:3]) == conv.kernel_size
 
 
 def scale_and_shift(norm: BatchNorm) -> tuple[Any, Any]:
-    """What a normalization does to its input at detection. -> float32 [F], [F]"""
+    """What a normalization does to its input at detection. -> [F], [F]"""
     gamma, beta, mean, variance = (
         ops.convert_to_tensor(weight)
         for weight in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)

@@ -8,6 +8,7 @@ Shapes: B images, N boxes, K chosen boxes, L levels, R rois, G grids per roi, P 
 of a grid along one side, Q points in all, `h w` a feature map, F channels.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -55,29 +56,53 @@ def pool_levels(
     border: int,
 ) -> Array:
     """The twin of `tensorflow_ops.pool_levels`."""
-    heights, widths, starts, length = _level_table(maps)
-    height, width = ops.take(heights, levels), ops.take(widths, levels)  # [B, R]
-    image_start = ops.arange(ops.shape(levels)[0], dtype="int32")[:, None] * length
-    start = (image_start + ops.take(starts, levels))[..., None, None]  # [B, R, 1, 1]
-    channels = maps[0].shape[-1]
-    rows = ops.concatenate(
-        [ops.reshape(one, (ops.shape(one)[0], -1, channels)) for one in maps], axis=1
-    )  # [B, length, F]
-    rows = ops.reshape(rows, (-1, channels))
-
+    crop = _cropper(maps, levels, pool_shape, border)
     total: Any = 0.0
     # One grid after the other: only one set of crops is held at a time.
     for grid in range(boxes.shape[2]):
-        y1, x1, y2, x2 = ops.unstack(boxes[:, :, grid], 4, axis=-1)  # [B, R]
-        tops, bottoms, y_weights = _grid_line(y1, y2, height, pool_shape[0], border)
-        lefts, rights, x_weights = _grid_line(x1, x2, width, pool_shape[1], border)
-        for y, y_weight in ((tops, y_weights[0]), (bottoms, y_weights[1])):
-            for x, x_weight in ((lefts, x_weights[0]), (rights, x_weights[1])):
-                cells = y[..., :, None] * width[..., None, None] + x[..., None, :]
-                weight = y_weight[..., :, None] * x_weight[..., None, :]
-                values = ops.take(rows, start + cells, axis=0)  # [B, R, P, P, F]
-                total += values * weight[..., None]
+        total += crop(boxes[:, :, grid])
     return total / boxes.shape[2]
+
+
+def pool_levels_by_count(
+    maps: list[Array],
+    boxes: Array,
+    steps: Array,
+    counts: Array,
+    levels: Array,
+    pool_shape: tuple[int, int],
+    *,
+    border: int,
+) -> Array:
+    """The twin of `tensorflow_ops.pool_levels_by_count`."""
+    crop = _cropper(maps, levels, pool_shape, border)
+    num_grids = ops.prod(counts, axis=-1)[..., None, None, None]  # [B, R, 1, 1, 1]
+
+    def is_left(grid: Array, _: Array) -> Array:
+        return grid < ops.max(num_grids, initial=0)
+
+    def add(grid: Array, total: Array) -> tuple[Array, Array]:
+        crops = crop(grid_of(boxes, steps, counts, grid=grid))
+        return grid + 1, total + ops.where(grid < num_grids, crops, 0.0)
+
+    cells = ops.zeros((*pool_shape, maps[0].shape[-1]))
+    nothing = ops.zeros_like(ops.cast(num_grids, "float32")) + cells
+    _, total = ops.while_loop(is_left, add, (ops.zeros((), "int32"), nothing))
+    return total / ops.cast(num_grids, "float32")
+
+
+def grid_of(boxes: Array, steps: Array, counts: Array, *, grid: Array) -> Array:
+    """The box of each roi's grid of a number, row by row from 0 on. -> [..., 4]
+
+    Args:
+        boxes: [..., 4] of the first grids
+        steps: [..., 2] from one to the next, downwards and to the right
+        counts: int32 [..., 2] grids downwards and to the right
+        grid: int32 number
+    """
+    place = ops.stack([grid // counts[..., 1], grid % counts[..., 1]], axis=-1)
+    shift = ops.cast(place, "float32") * steps
+    return boxes + ops.concatenate([shift, shift], axis=-1)
 
 
 def largest_cells(
@@ -136,6 +161,39 @@ def largest_cells(
     channel = ops.arange(channels, dtype="int32")
     flat = ops.where(is_found, places, 0) * channels + channel
     return ops.where(is_found, ops.take(ops.reshape(cells, (-1,)), flat), 0.0)
+
+
+def _cropper(
+    maps: list[Array], levels: Array, pool_shape: tuple[int, int], border: int
+) -> Callable[[Array], Array]:
+    """From the boxes of one grid for each roi to crops.
+
+    [B, R, 4] -> [B, R, P, P, F]; the arguments are those of `pool_levels`.
+    """
+    heights, widths, starts, length = _level_table(maps)
+    height, width = ops.take(heights, levels), ops.take(widths, levels)  # [B, R]
+    image_start = ops.arange(ops.shape(levels)[0], dtype="int32")[:, None] * length
+    start = (image_start + ops.take(starts, levels))[..., None, None]  # [B, R, 1, 1]
+    channels = maps[0].shape[-1]
+    rows = ops.concatenate(
+        [ops.reshape(one, (ops.shape(one)[0], -1, channels)) for one in maps], axis=1
+    )  # [B, length, F]
+    rows = ops.reshape(rows, (-1, channels))
+
+    def crop(boxes: Array) -> Array:
+        y1, x1, y2, x2 = ops.unstack(boxes, 4, axis=-1)  # [B, R]
+        tops, bottoms, y_weights = _grid_line(y1, y2, height, pool_shape[0], border)
+        lefts, rights, x_weights = _grid_line(x1, x2, width, pool_shape[1], border)
+        total: Any = 0.0
+        for y, y_weight in ((tops, y_weights[0]), (bottoms, y_weights[1])):
+            for x, x_weight in ((lefts, x_weights[0]), (rights, x_weights[1])):
+                cells = y[..., :, None] * width[..., None, None] + x[..., None, :]
+                weight = y_weight[..., :, None] * x_weight[..., None, :]
+                values = ops.take(rows, start + cells, axis=0)  # [B, R, P, P, F]
+                total += values * weight[..., None]
+        return total
+
+    return crop
 
 
 def _level_table(maps: list[Array]) -> tuple[Array, Array, Array, Array]:

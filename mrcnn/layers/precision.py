@@ -12,9 +12,13 @@ import keras
 
 from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.folded_conv import FoldedConv
+from mrcnn.layers.own_class import OwnClassPatches
 from mrcnn.layers.per_roi import PerRoi
 
 FULL = "float32"
+
+# Those of this room that hold convolutions, or what stands in for them.
+_CONVOLVING = (BatchNorm, FoldedConv, OwnClassPatches, PerRoi)
 
 
 @contextmanager
@@ -52,7 +56,7 @@ def gains_from_half(layer: keras.layers.Layer) -> bool:
     is_plain = type(layer).__module__.startswith("keras.")
     # A layer without a policy of its own holds the global one itself, not its equal.
     follows = layer.dtype_policy is keras.config.dtype_policy()
-    return follows and (is_plain or isinstance(layer, BatchNorm | FoldedConv | PerRoi))
+    return follows and (is_plain or isinstance(layer, _CONVOLVING))
 
 
 def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

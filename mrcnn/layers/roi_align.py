@@ -1,28 +1,28 @@
 """Features of each roi, cut from the pyramid level that fits its size.
 
 Two ways of sampling, see `Convention.sample_bins`. The exact one divides a roi into
-bins and averages 2×2 samples inside each (Mask R-CNN, He et al. 2017, section 3); the
+bins and averages samples inside each (Mask R-CNN, He et al. 2017, section 3); the
 levels are those of Feature Pyramid Networks (Lin et al. 2017), equation 1.
 
-Shapes: B images, R rois, L levels, G grids per roi, S bins along a side, `h w` a
-feature map, F channels.
+A grid is made of one sample of every bin; so there are as many grids as samples in a
+bin, side by side.
+
+Shapes: B images, R rois, L levels, G grids per roi, `h w` a feature map, F channels.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.boxes import TINY, box_area
 from mrcnn.image_meta import parse_image_meta
-from mrcnn.layers.tensorflow_ops import pool_levels
+from mrcnn.layers.tensorflow_ops import pool_levels, pool_levels_by_count
 
 FIRST_LEVEL = 2
-
-# Samples inside a bin, in units of its sides: 2×2, as in the paper.
-SAMPLES = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75))
 
 
 @keras.saving.register_keras_serializable(package="mrcnn")
@@ -36,6 +36,8 @@ class PyramidROIAlign(keras.layers.Layer):
         pool_shape: (height, width) of the grid
         sample_bins: whether bins are averaged, or one sample is taken per bin on a grid
             that spans the roi from corner to corner
+        bin_samples: with `sample_bins`, samples along each side of a bin; 0 takes as
+            many as the bin has cells, rounded up, for each roi and each side
         round_fpn_level: whether a roi's level is rounded to the nearest or cut down
         canonical_scale: pixels; a square of this side belongs to `canonical_level`
         canonical_level: with half the side, the level is one lower
@@ -59,6 +61,7 @@ class PyramidROIAlign(keras.layers.Layer):
         pool_shape: Sequence[int],
         *,
         sample_bins: bool,
+        bin_samples: int = 2,
         round_fpn_level: bool,
         canonical_scale: float = 224,
         canonical_level: int = 4,
@@ -71,6 +74,7 @@ class PyramidROIAlign(keras.layers.Layer):
         height, width = pool_shape
         self.pool_shape = (int(height), int(width))
         self.sample_bins = bool(sample_bins)
+        self.bin_samples = int(bin_samples)
         self.round_fpn_level = bool(round_fpn_level)
         self.canonical_scale = float(canonical_scale)
         self.canonical_level = int(canonical_level)
@@ -96,17 +100,18 @@ class PyramidROIAlign(keras.layers.Layer):
             maps: L of [B, h, w, F] float32
             levels: int32 [B, R] positions in `maps`
         """
-        boxes = rois[:, :, None]  # [B, R, 1, 4]
-        if self.sample_bins:
-            boxes = self._bin_grids(rois, level_sides(maps, levels))
-        return pool_levels(
-            list(maps),
-            boxes,
-            levels,
-            self.pool_shape,
-            border=int(self.sample_bins),
-            portable=self.portable,
-        )
+        maps = list(maps)
+        options: Any = {"border": int(self.sample_bins), "portable": self.portable}
+        if not self.sample_bins:
+            boxes = rois[:, :, None]  # [B, R, 1, 4]
+            return pool_levels(maps, boxes, levels, self.pool_shape, **options)
+        sides = level_sides(maps, levels)
+        bins = self._first_bins(rois, sides)
+        if self.bin_samples:
+            boxes = self._grids(bins, sides)
+            return pool_levels(maps, boxes, levels, self.pool_shape, **options)
+        grids = self._grids_by_size(bins, sides)
+        return pool_levels_by_count(maps, *grids, levels, self.pool_shape, **options)
 
     def compute_output_shape(self, input_shape: Sequence[tuple]) -> tuple:
         rois, features = input_shape[0], input_shape[-1]
@@ -117,6 +122,7 @@ class PyramidROIAlign(keras.layers.Layer):
             **super().get_config(),
             "pool_shape": list(self.pool_shape),
             "sample_bins": self.sample_bins,
+            "bin_samples": self.bin_samples,
             "round_fpn_level": self.round_fpn_level,
             "canonical_scale": self.canonical_scale,
             "canonical_level": self.canonical_level,
@@ -136,31 +142,65 @@ class PyramidROIAlign(keras.layers.Layer):
         level = ops.clip(level - FIRST_LEVEL, 0, num_levels - 1)
         return ops.cast(level, "int32")
 
-    def _bin_grids(self, rois: Array, sides: Array) -> Array:
-        """Four grids, each with one sample of every bin, in units of the map.
+    def _first_bins(self, rois: Array, sides: Array) -> Array:
+        """Each roi's upper-left bin, in cells of its map.
 
         Args:
             rois: [B, R, 4]
             sides: [B, R, 2] height and width of the roi's map
 
         Returns:
-            [B, R, 4, 4]; 0 and 1 are the outermost cells of the map with its border
+            [B, R, 4] (y, x, height, width)
         """
-        corner = rois[..., :2] * sides  # in cells
+        corner = rois[..., :2] * sides
         roi_sides = (rois[..., 2:] - rois[..., :2]) * sides
         if self.half_pixel:
             corner = corner - 0.5
         else:
             roi_sides = ops.maximum(roi_sides, 1.0)
         num_bins = ops.array(self.pool_shape, dtype="float32")
-        bin_sides = (roi_sides / num_bins)[:, :, None]  # [B, R, 1, 2]
-        first = corner[:, :, None] + bin_sides * ops.array(SAMPLES)  # [B, R, 4, 2]
-        last = first + bin_sides * (num_bins - 1)
+        return ops.concatenate([corner, roi_sides / num_bins], axis=-1)
+
+    def _grids(self, bins: Array, sides: Array) -> Array:
+        """As many grids for every roi. [B, R, 4], [B, R, 2] -> [B, R, G, 4]"""
+        shares = (np.arange(self.bin_samples) + 0.5) / self.bin_samples
+        places = np.stack(np.meshgrid(shares, shares, indexing="ij"), axis=-1)
+        return self._grid_boxes(
+            bins[:, :, None], places.reshape(-1, 2).astype("float32"), sides[:, :, None]
+        )
+
+    def _grids_by_size(self, bins: Array, sides: Array) -> tuple[Array, Array, Array]:
+        """A grid for each cell of a bin. [B, R, 4], [B, R, 2] -> see below
+
+        Returns:
+            boxes [B, R, 4] of the first grids, steps [B, R, 2] to the next ones and
+            their numbers int32 [B, R, 2], as `pool_levels_by_count` takes them
+        """
+        # A bin of just whole cells must not get one more by rounding, and a roi that
+        # reaches far beyond its map gets no more than the map has.
+        counts = ops.clip(ops.ceil(bins[..., 2:] - 1e-4), 1.0, sides)
+        boxes = self._grid_boxes(bins, 0.5 / counts, sides)
+        steps = bins[..., 2:] / counts / (sides + 1.0)
+        return boxes, steps, ops.cast(counts, "int32")
+
+    def _grid_boxes(self, bins: Array, place: Array, sides: Array) -> Array:
+        """The grids with samples at one place of all bins, in units of the map.
+
+        Args:
+            bins: [..., 4] the upper-left ones
+            place: [..., 2] of the sample, in units of the bin's sides
+            sides: [..., 2] height and width of the map
+
+        Returns:
+            [..., 4]; 0 and 1 are the outermost cells of the map with its border
+        """
+        num_bins = ops.array(self.pool_shape, dtype="float32")
+        first = bins[..., :2] + bins[..., 2:] * place
+        last = first + bins[..., 2:] * (num_bins - 1)
         # One replicated cell on each side, for samples between the outermost cells
         # and half a cell or a cell further out; beyond it, everything is zero.
         cells = ops.concatenate([first, last], axis=-1) + 1.0
-        intervals = sides[:, :, None] + 1.0
-        return cells / ops.concatenate([intervals, intervals], axis=-1)
+        return cells / (ops.concatenate([sides, sides], axis=-1) + 1.0)
 
 
 def level_sides(features: Sequence[Array], levels: Array) -> Array:

@@ -41,7 +41,7 @@ class PyramidROIPool(PyramidROIAlign):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        for name in ("sample_bins", "half_pixel"):
+        for name in ("sample_bins", "bin_samples", "half_pixel"):
             del config[name]
         return config
 

@@ -1,17 +1,28 @@
 """TensorFlow's own kernels, each beside its portable twin.
 
-The only file of this room that imports TensorFlow. Every function takes `portable`:
-with it the twin from `portable_ops.py` computes the same numbers, slower on a CPU but
-in a form that XLA compiles and that exports to ONNX and TFLite.
+The only file of this room that imports TensorFlow, and only where Keras computes with
+it. Every function takes `portable`: with it the twin from `portable_ops.py` computes
+the same numbers, slower on a CPU but in a form that XLA compiles, that runs on Keras'
+other backends and that exports to ONNX and TFLite.
 
-Shapes: B images, N boxes, K chosen boxes, R rois, G grids per roi, `h w` a feature
-map, F channels.
+Shapes: B images, N boxes, K chosen boxes, R rois, G grids per roi, M rois of one level,
+`h w` a feature map, F channels.
 """
 
-import tensorflow as tf
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
 
 from mrcnn.geometry.arrays import Array, take_rows, take_values, top_k
 from mrcnn.layers import portable_ops
+
+KERNELS_ARE_USABLE = keras.backend.backend() == "tensorflow"
+"""Whether Keras computes with TensorFlow; without it, everything is portable."""
+
+if KERNELS_ARE_USABLE:
+    import tensorflow as tf
 
 
 def non_max_suppression(
@@ -85,14 +96,99 @@ def pool_levels(
     Returns:
         [B, R, *pool_shape, F]. Gradients flow into the maps only.
     """
-    boxes = tf.stop_gradient(boxes)
+    boxes = ops.stop_gradient(boxes)
     if portable:
         return portable_ops.pool_levels(maps, boxes, levels, pool_shape, border=border)
+    boxes = tf.reshape(boxes, [-1, boxes.shape[2], 4])  # [B * R, G, 4]
+
+    def pool(features: Array, images: Array, rows: Array) -> Array:
+        crops = [
+            tf.image.crop_and_resize(features, one, images, pool_shape)
+            for one in tf.unstack(tf.gather(boxes, rows), axis=1)
+        ]
+        return tf.add_n(crops) / len(crops)
+
+    return _by_level(pool, maps, levels, pool_shape, border)
+
+
+def pool_levels_by_count(
+    maps: list[Array],
+    boxes: Array,
+    steps: Array,
+    counts: Array,
+    levels: Array,
+    pool_shape: tuple[int, int],
+    *,
+    border: int = 0,
+    portable: bool = False,
+) -> Array:
+    """Crops as in `pool_levels`, averaged over as many grids as each roi asks for.
+
+    Args:
+        maps: [B, h, w, F] float32, one for each level
+        boxes: [B, R, 4] a roi's first grid, in the units of `pool_levels`
+        steps: [B, R, 2] from one grid to the next, downwards and to the right
+        counts: int32 [B, R, 2] grids downwards and to the right, 1 or more of each
+        levels: int32 [B, R] positions in `maps`
+        pool_shape: points of a grid along height and width
+        border: see `pool_levels`
+        portable: whether to compute it in the twin, which takes as long for each roi
+            as for the one with most grids
+
+    Returns:
+        [B, R, *pool_shape, F]. Gradients flow into the maps only.
+    """
+    boxes, steps = ops.stop_gradient(boxes), ops.stop_gradient(steps)
+    if portable:
+        return portable_ops.pool_levels_by_count(
+            maps, boxes, steps, counts, levels, pool_shape, border=border
+        )
+    boxes, steps = tf.reshape(boxes, [-1, 4]), tf.reshape(steps, [-1, 2])
+    counts = tf.reshape(counts, [-1, 2])
+
+    def pool(features: Array, images: Array, rows: Array) -> Array:
+        of_level = [tf.gather(values, rows) for values in (boxes, steps, counts)]
+        num_grids = tf.reduce_prod(of_level[2], axis=-1)  # [M]
+        most = tf.reduce_max(tf.concat([[0], num_grids], axis=0))
+
+        def add(grid: Array, total: Array) -> tuple[Array, Array]:
+            chosen = tf.where(grid < num_grids)[:, 0]
+            grids = portable_ops.grid_of(
+                *[tf.gather(values, chosen) for values in of_level], grid=grid
+            )
+            crops = tf.image.crop_and_resize(
+                features, grids, tf.gather(images, chosen), pool_shape
+            )
+            return grid + 1, tf.tensor_scatter_nd_add(total, chosen[:, None], crops)
+
+        shape = [tf.size(rows), *pool_shape, maps[0].shape[-1]]
+        state = (tf.constant(0), tf.zeros(shape))
+        _, total = tf.while_loop(lambda grid, _: grid < most, add, state)
+        return total / tf.cast(num_grids, "float32")[:, None, None, None]
+
+    return _by_level(pool, maps, levels, pool_shape, border)
+
+
+def _by_level(
+    pool: Callable[[Array, Array, Array], Array],
+    maps: list[Array],
+    levels: Array,
+    pool_shape: tuple[int, int],
+    border: int,
+) -> Array:
+    """Each roi from its own level. -> [B, R, *pool_shape, F]
+
+    Args:
+        pool: from a map with its border, the images [M] of the rois of its level and
+            their rows [M] among all rois, to [M, *pool_shape, F]
+        maps: see `pool_levels`, as the others
+        levels: int32 [B, R]
+        pool_shape: points of a grid along height and width
+        border: cells
+    """
     num_images, num_rois = tf.shape(levels)[0], tf.shape(levels)[1]
     image_indices = tf.repeat(tf.range(num_images), num_rois)  # [B * R]
     levels = tf.reshape(levels, [-1])
-    boxes = tf.reshape(boxes, [-1, boxes.shape[2], 4])  # [B * R, G, 4]
-
     pooled, places = [], []
     for level, features in enumerate(maps):
         if border:
@@ -100,13 +196,21 @@ def pool_levels(
             features = tf.pad(features, [[0, 0], margin, margin, [0, 0]], "SYMMETRIC")
         rows = tf.where(levels == level)[:, 0]
         places.append(rows)
-        level_boxes = tf.unstack(tf.gather(boxes, rows), axis=1)
-        level_images = tf.gather(image_indices, rows)
-        crops = [
-            tf.image.crop_and_resize(features, one, level_images, pool_shape)
-            for one in level_boxes
-        ]
-        pooled.append(tf.add_n(crops) / len(crops))
+        pooled.append(pool(features, tf.gather(image_indices, rows), rows))
     order = tf.math.invert_permutation(tf.concat(places, axis=0))
     pooled = tf.gather(tf.concat(pooled, axis=0), order)  # [B * R, *pool_shape, F]
     return tf.reshape(pooled, [num_images, num_rois, *pool_shape, maps[0].shape[-1]])
+
+
+def trace_for_all_shapes(predict_function: Any, inputs: Sequence[Array]) -> None:
+    """Makes the graph of a Keras model's predict function, one for all shapes.
+
+    A graph of the first batch's shapes would not do for the next image, and tracing
+    takes as long as detecting in an image.
+
+    Args:
+        predict_function: of TensorFlow, not called yet
+        inputs: of the model, with the sides that may vary unknown
+    """
+    specs = [tf.TensorSpec(one.shape, one.dtype) for one in inputs]
+    predict_function.get_concrete_function([(specs,)])

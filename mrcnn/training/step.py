@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mrcnn.layers.precision import computing_in
 from mrcnn.training.averaging import WeightAverage
 from mrcnn.training.forward import Forward
 from mrcnn.training.loss_scale import LossScale
@@ -190,7 +191,9 @@ class TrainingStep:
             if self.loss_scale is not None:
                 total = total * self.loss_scale.scale
         zero = tf.UnconnectedGradients.ZERO
-        gradients = tape.gradient(total, weights, unconnected_gradients=zero)
+        # Layers that are recomputed shall do so as they did before.
+        with computing_in(self.forward.network, self.forward.precision):
+            gradients = tape.gradient(total, weights, unconnected_gradients=zero)
         return losses, [tf.convert_to_tensor(one) for one in gradients], moved
 
     def _final_gradients(

@@ -176,3 +176,18 @@ def test_of_a_backbones_stage_the_head_takes_the_mean(features):
     kernel, bias = model.get_layer("mrcnn_class_logits").get_weights()
     expected = features.mean(axis=(2, 3)) @ kernel + bias
     np.testing.assert_allclose(model(features)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "num_layers"), [("2fc", 2), ("4conv1fc", 1)])
+def test_fully_connected_layers_drop_a_share_of_their_output_in_training(
+    kind, num_layers, features
+):
+    model = model_of(kind=kind, dropout=0.5)
+    dropouts = [x for x in model.layers if isinstance(x, keras.layers.Dropout)]
+    assert len(dropouts) == num_layers
+    plain = model_of(kind=kind)
+    plain.set_weights(model.get_weights())
+    for value, other in zip(model(features), plain(features), strict=True):
+        np.testing.assert_array_equal(value, other)
+    learning = model(features, training=True)[0]
+    assert np.abs(learning - plain(features, training=True)[0]).max() > 1e-3

@@ -142,3 +142,27 @@ def test_a_fully_connected_head_sees_all_of_a_roi_in_each_pixel(features):
     )
     agnostic = model_of(kind="fc", patch_shape=(3, 4), class_agnostic=True)
     assert agnostic(features).shape == (2, 3, 3, 4, 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"kind": "deconv"},
+        {"kind": "fc", "patch_shape": (3, 4)},
+        {"class_agnostic": True},
+        {"kind": "fc", "patch_shape": (3, 4), "class_agnostic": True},
+    ],
+)
+def test_the_patch_of_the_own_class_is_one_of_those_for_all(options, features):
+    head = MaskHead(5, channels=8, **options)
+    inputs = [keras.Input((None, 6, 6, 4)), keras.Input((None,), dtype="int32")]
+    if options.get("kind") == "fc":
+        inputs[0] = keras.Input((3, 6, 6, 4))
+    model = keras.Model(inputs, [head(inputs[0]), head.of_own_class(*inputs)])
+    class_ids = np.array([[1, 4, 0], [2, 2, 3]], "int32")
+    of_all, own = model([features, class_ids])
+    assert own.shape == of_all.shape[:4]
+    channels = np.minimum(class_ids, of_all.shape[-1] - 1)[..., None, None, None]
+    expected = np.take_along_axis(np.asarray(of_all), channels, axis=-1)[..., 0]
+    np.testing.assert_allclose(own, expected, atol=1e-6)

@@ -103,6 +103,19 @@ def test_rois_in_a_crowd_are_not_drawn_as_background():
     np.testing.assert_allclose(rois[0, 0] * SIDE, [10, 40, 50, 60], rtol=1e-5)
 
 
+def test_proposals_that_a_crowd_covers_are_not_used_but_gt_boxes_are():
+    drawn = scene([[0, 0, 64, 32], [4, 4, 24, 24]], [-1, 3])
+    on_object, elsewhere = [4, 4, 24, 23], [10, 40, 50, 60]
+    inputs = [proposals_of(on_object, elsewhere), *ground_truth(drawn)]
+    _, match, *_ = targets_of(inputs, crowd_iou=1.0)
+    assert list(match[0, :2]) == [POSITIVE, NEGATIVE]
+    _, match, *_ = targets_of(inputs, crowd_iou=1.0, crowd_cover=0.7)
+    assert list(match[0, :2]) == [NEGATIVE, NEUTRAL]
+    rois, match, *_ = targets_of(inputs, crowd_iou=1.0, crowd_cover=0.7, add_gt=True)
+    assert list(match[0, :2]) == [POSITIVE, NEGATIVE]
+    np.testing.assert_allclose(rois[0, 0] * SIDE, [4, 4, 24, 24], rtol=1e-5)
+
+
 def test_only_rois_in_the_range_of_overlap_are_background():
     drawn = scene([[0, 0, 20, 20]], [1])
     far, touching = [40, 40, 60, 60], [0, 10, 20, 30]  # IoU 0 and 200 / 600

@@ -1,9 +1,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mrcnn.layers.batch_norm import BatchNorm
-from mrcnn.layers.folded_conv import FoldedConv, scale_and_shift
+from mrcnn.layers.folded_conv import FoldedConv, covers_map, scale_and_shift
 
 
 @pytest.fixture
@@ -47,6 +48,41 @@ def test_it_computes_what_the_two_layers_do(rng, norm, options):
     assert folded.compute_output_shape((2, 9, 8, 3)) == expected.shape
 
 
+@pytest.mark.parametrize("side", [3, 1])
+def test_a_kernel_as_large_as_the_map_is_a_matrix_product(rng, norm, side):
+    conv = keras.layers.Conv2D(4, side, bias_initializer="normal")
+    maps = rng.normal(size=(5, side, side, 3)).astype("float32")
+    expected = norm(conv(maps), training=False)
+    assert covers_map(conv, maps.shape)
+    folded = FoldedConv(conv, norm)
+    np.testing.assert_allclose(folded(maps), expected, atol=1e-5)
+    assert folded(maps[:0]).shape == (0, 1, 1, 4)
+    np.testing.assert_allclose(FoldedConv(conv)(maps), conv(maps), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((None, 3, 3, 4), {"padding": "same"}),
+        ((None, 4, 3, 4), {}),
+        ((None, None, None, 4), {}),
+        ((None, 3, 3, 4), {"dilation_rate": 2}),
+    ],
+)
+def test_other_kernels_move_over_the_map(shape, options):
+    assert not covers_map(keras.layers.Conv2D(4, 3, **options), shape)
+
+
+def test_a_bias_is_added_in_the_form_that_is_fused_with_the_convolution(rng, norm):
+    folded = FoldedConv(conv_of(norm), norm)
+    call = tf.function(lambda image: tf.nn.relu(folded(image)))
+    image = tf.zeros((1, 5, 5, 3))
+    kinds = {
+        node.type for node in call.get_concrete_function(image).graph.get_operations()
+    }
+    assert "BiasAdd" in kinds
+
+
 def test_it_follows_the_weights(rng, norm):
     conv = conv_of(norm)
     folded = FoldedConv(conv, norm)
@@ -81,4 +117,10 @@ def test_in_half_precision_the_output_is_half(rng, norm):
 def test_layers_without_weights_cannot_be_folded():
     folded = FoldedConv(keras.layers.Conv2D(4, 3, name="early"), BatchNorm(name="bn"))
     with pytest.raises(ValueError, match="'early' and 'bn'"):
+        folded(np.zeros((1, 5, 5, 3), "float32"))
+
+
+def test_an_early_layer_alone_is_named_too():
+    folded = FoldedConv(keras.layers.Conv2D(4, 3, name="early"))
+    with pytest.raises(ValueError, match="'early' have no weights"):
         folded(np.zeros((1, 5, 5, 3), "float32"))

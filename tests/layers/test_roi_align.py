@@ -13,6 +13,10 @@ from tests.layer_contract import check_layer
 STRIDES = (4, 8, 16, 32)
 EXACT = {"sample_bins": True, "round_fpn_level": False}
 CORNERS = {"sample_bins": False, "round_fpn_level": True}
+BY_SIZE = {**EXACT, "bin_samples": 0}
+WAYS = pytest.mark.parametrize(
+    "settings", [EXACT, CORNERS, BY_SIZE], ids=["exact", "corners", "by size"]
+)
 
 
 @pytest.fixture(params=[False, True], ids=["kernel", "twin"])
@@ -58,8 +62,11 @@ def squares(*sides):
     return [(100, 100, 100 + side, 100 + side) for side in sides]
 
 
-def plain_roi_align(features, roi, pool_shape, half_pixel):
-    """One roi in cells of one map, bin by bin, sample by sample. -> [ph, pw, F]"""
+def plain_roi_align(features, roi, pool_shape, half_pixel, samples=2):
+    """One roi in cells of one map, bin by bin, sample by sample. -> [ph, pw, F]
+
+    With 0 `samples`, a bin has as many as it has cells.
+    """
     height, width, channels = features.shape
     y1, x1, y2, x2 = roi - 0.5 if half_pixel else roi
     sides = (y2 - y1, x2 - x1) if half_pixel else (max(y2 - y1, 1), max(x2 - x1, 1))
@@ -67,11 +74,14 @@ def plain_roi_align(features, roi, pool_shape, half_pixel):
     pooled = np.zeros((*pool_shape, channels))
     for row in range(pool_shape[0]):
         for column in range(pool_shape[1]):
-            for y_share, x_share in [(1, 1), (1, 3), (3, 1), (3, 3)]:
-                y = y1 + (row + y_share / 4) * bin_height
-                x = x1 + (column + x_share / 4) * bin_width
+            num_y = samples or max(math.ceil(bin_height), 1)
+            num_x = samples or max(math.ceil(bin_width), 1)
+            for i, j in np.ndindex(num_y, num_x):
+                y = y1 + (row + (i + 0.5) / num_y) * bin_height
+                x = x1 + (column + (j + 0.5) / num_x) * bin_width
                 if -1 <= y <= height and -1 <= x <= width:
-                    pooled[row, column] += plain_bilinear(features, y, x) / 4
+                    pooled[row, column] += plain_bilinear(features, y, x)
+            pooled[row, column] /= num_y * num_x
     return pooled
 
 
@@ -96,17 +106,26 @@ def random_rois_px(rng, num_images, num_rois, height, width):
     return np.clip(rois, 0, [height, width, height, width]).astype("float32")
 
 
+@pytest.mark.parametrize("bin_samples", [0, 1, 2, 3])
 @pytest.mark.parametrize("half_pixel", [False, True])
-def test_bins_are_averaged_as_a_loop_over_samples_does(rng, portable, half_pixel):
+def test_bins_are_averaged_as_a_loop_over_samples_does(
+    rng, portable, half_pixel, bin_samples
+):
     height, width = 256, 384
     maps = random_maps(rng, 2, height, width, 3)
     rois_px = random_rois_px(rng, 2, 40, height, width)
     # Whole edges of the image, a point in its last corner, and rois that leave it.
     rois_px[:, :2] = [[0, 0, height, width], [height, width, height, width]]
     rois_px[:, 2:4] = [[-30, -40, 50, 60], [200, 300, 290, 420]]
+    rois_px[:, 4:6] = [[8, 0, 11, width], [0, 9, height, 10]]  # long and narrow
     rois = rois_px / np.array([height, width, height, width], "float32")
     layer = PyramidROIAlign(
-        (3, 2), canonical_scale=112, half_pixel=half_pixel, portable=portable, **EXACT
+        (3, 2),
+        bin_samples=bin_samples,
+        canonical_scale=112,
+        half_pixel=half_pixel,
+        portable=portable,
+        **EXACT,
     )
 
     pooled = np.asarray(layer([rois, metas(2, height, width), *maps]))
@@ -119,7 +138,11 @@ def test_bins_are_averaged_as_a_loop_over_samples_does(rng, portable, half_pixel
             position = min(max(level, 2), 5) - 2
             levels_seen.add(position)
             expected = plain_roi_align(
-                maps[position][image], roi / STRIDES[position], (3, 2), half_pixel
+                maps[position][image],
+                roi / STRIDES[position],
+                (3, 2),
+                half_pixel,
+                bin_samples,
             )
             np.testing.assert_allclose(pooled[image, index], expected, atol=1e-4)
     assert levels_seen == {0, 1, 2, 3}
@@ -137,6 +160,28 @@ def test_a_bin_over_a_ramp_has_the_value_at_its_middle(portable):
     pooled = np.asarray(layer([rois, metas(1, 128, 128), *maps]))[0, 0, ..., 0]
 
     np.testing.assert_allclose(pooled, [[4 + 2, 4 + 6]] * 2, atol=1e-5)
+
+
+def test_a_bin_of_whole_cells_has_a_sample_in_the_middle_of_each(portable):
+    # Bins of 4 cells by 2, whose samples lie just on the values of cells.
+    maps = level_maps(1, 128, 128)
+    maps[0] = np.zeros((1, 32, 32, 1), "float32")
+    maps[0][0, 8:12, 8:10] = 1
+    rois = np.array([[[32, 32, 64, 48]]], "float32") / 128  # cells 8..16, 8..12
+    layer = PyramidROIAlign(
+        (2, 2), bin_samples=0, half_pixel=True, portable=portable, **EXACT
+    )
+
+    pooled = np.asarray(layer([rois, metas(1, 128, 128), *maps]))[0, 0, ..., 0]
+
+    np.testing.assert_allclose(pooled, [[1, 0], [0, 0]], atol=1e-6)
+
+
+def test_a_roi_far_larger_than_its_map_is_read_in_bounded_time(portable):
+    rois = np.array([[[-1e6, -1e6, 1e6, 1e6]]], "float32")
+    layer = PyramidROIAlign((1, 1), bin_samples=0, portable=portable, **EXACT)
+    pooled = layer([rois, metas(1, 64, 64), *level_maps(1, 64, 64)])
+    assert np.isfinite(np.asarray(pooled)).all()
 
 
 def test_the_corner_grid_spans_the_roi_from_corner_to_corner(portable):
@@ -183,7 +228,7 @@ def test_every_image_of_a_batch_has_its_own_shape():
     np.testing.assert_allclose(np.asarray(pooled)[:, 0, 0, 0, 0], [5, 3])
 
 
-@pytest.mark.parametrize("settings", [EXACT, CORNERS], ids=["exact", "corners"])
+@WAYS
 def test_padding_and_nan_rois_give_finite_features_and_touch_no_other(
     rng, portable, settings
 ):
@@ -200,7 +245,7 @@ def test_padding_and_nan_rois_give_finite_features_and_touch_no_other(
     np.testing.assert_allclose(with_rest[:, :3], alone, atol=1e-6)
 
 
-@pytest.mark.parametrize("settings", [EXACT, CORNERS], ids=["exact", "corners"])
+@WAYS
 def test_no_rois_give_no_features(portable, settings):
     layer = PyramidROIAlign((2, 2), portable=portable, **settings)
     rois = np.zeros((2, 0, 4), "float32")
@@ -224,7 +269,7 @@ def test_number_of_rois_and_sides_of_the_image_may_be_free(rng, portable):
         )
 
 
-@pytest.mark.parametrize("settings", [EXACT, CORNERS], ids=["exact", "corners"])
+@WAYS
 def test_the_portable_layer_compiles_and_gives_the_same_features(rng, settings):
     height, width = 128, 192
     rois = random_rois_px(rng, 2, 60, height, width)
@@ -242,7 +287,7 @@ def test_the_portable_layer_compiles_and_gives_the_same_features(rng, settings):
     np.testing.assert_allclose(by_xla(*inputs), plain(inputs), atol=3e-5)
 
 
-@pytest.mark.parametrize("settings", [EXACT, CORNERS], ids=["exact", "corners"])
+@WAYS
 def test_it_does_the_duties_of_a_layer(rng, portable, settings):
     maps = random_maps(rng, 2, 64, 64, 2)
     rois = random_rois_px(rng, 2, 5, 64, 64) / 64

@@ -1,10 +1,16 @@
 """What suppression and cropping promise, in TensorFlow's kernels and in their twins."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mrcnn.layers.tensorflow_ops import non_max_suppression, pool_levels
+from mrcnn.layers.tensorflow_ops import (
+    non_max_suppression,
+    pool_levels,
+    pool_levels_by_count,
+    trace_for_all_shapes,
+)
 
 # Three squares in a row, each overlapping the next by a third of their union:
 # 5 * 10 / (100 + 100 - 50), the first and the last not at all.
@@ -192,3 +198,51 @@ def test_gradients_flow_into_the_maps_and_not_into_the_boxes(portable):
     np.testing.assert_allclose(to_map, np.ones_like(RAMP), atol=1e-6)
     np.testing.assert_array_equal(to_unread_map, np.zeros((1, 2, 2, 1)))
     np.testing.assert_array_equal(to_boxes, np.zeros((1, 1, 1, 4)))
+
+
+def test_each_roi_is_averaged_over_as_many_grids_as_it_asks_for(rng, portable):
+    maps = [tf.constant(RAMP), tf.constant(10 * RAMP[:, ::2])]
+    boxes = np.array([[[0, 0, 0, 0], [0, 0, 1, 1], [0.5, 0, 0.5, 1]]], "float32")
+    steps = np.array([[[0.5, 1 / 3], [0.25, 0.5], [0.1, 0.1]]], "float32")
+    counts = np.array([[[2, 3], [1, 1], [1, 2]]], "int32")
+    levels = np.array([[0, 1, 0]], "int32")
+
+    pooled = pool_levels_by_count(
+        maps, boxes, steps, counts, levels, (2, 2), border=0, portable=portable
+    )
+
+    for roi, (rows, columns) in enumerate(counts[0]):
+        shifts = np.array(list(np.ndindex(rows, columns))) * steps[0, roi]
+        grids = boxes[0, roi] + np.concatenate([shifts, shifts], axis=1)
+        expected = pool_levels(
+            maps,
+            grids.astype("float32")[None, None],
+            levels[:, roi : roi + 1],
+            (2, 2),
+        )
+        np.testing.assert_allclose(pooled[:, roi], expected[:, 0], rtol=1e-5)
+
+
+def test_grids_by_count_of_no_rois_are_none(portable):
+    nothing = pool_levels_by_count(
+        [tf.constant(RAMP)],
+        np.zeros((1, 0, 4), "float32"),
+        np.zeros((1, 0, 2), "float32"),
+        np.zeros((1, 0, 2), "int32"),
+        np.zeros((1, 0), "int32"),
+        (2, 2),
+        portable=portable,
+    )
+    assert tuple(nothing.shape) == (1, 0, 2, 2, 1)
+
+
+def test_one_traced_graph_serves_all_shapes():
+    inputs = [keras.Input((None, 2)), keras.Input((3,))]
+    model = keras.Model(inputs, keras.ops.sum(inputs[0], axis=1) + inputs[1][:, :2])
+    model.make_predict_function()
+    trace_for_all_shapes(model.predict_function, model.inputs)
+    for count, length in [(1, 4), (2, 4), (2, 7)]:
+        rows = np.ones((count, length, 2), "float32")
+        sums = model.predict_on_batch([rows, np.ones((count, 3), "float32")])
+        np.testing.assert_array_equal(sums, np.full((count, 2), length + 1))
+    assert model.predict_function.experimental_get_tracing_count() == 1
