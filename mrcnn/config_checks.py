@@ -167,6 +167,7 @@ RULES: dict[str, Check] = {
     "RPN_FORCED_MIN_IOU": _iou,
     "RPN_FORCED_KEEP_OWN": truth,
     "CROWD_IOU": _iou,
+    "ROI_CROWD_COVER": number(0, 1),
     "RPN_BBOX_STD_DEV": numbers(_positive, 4),
     "RPN_SMOOTH_L1_BETA": number(0),
     "USE_RPN_ROIS": truth,
@@ -187,6 +188,8 @@ RULES: dict[str, Check] = {
     "USE_MINI_MASK": truth,
     "MINI_MASK_SHAPE": _side,
     "ROI_HALF_PIXEL": truth,
+    "ROI_BIN_SAMPLES": whole_number(0),
+    "BOX_HEAD_DROPOUT": number(0, 1),
     "POOL_SIZE": _count,
     "MASK_POOL_SIZE": _count,
     "MASK_SHAPE": _side,
@@ -214,6 +217,7 @@ RULES: dict[str, Check] = {
     "GRADIENT_CLIP_NORM": none_or(_positive),
     "PRECISION": name_of(PRECISIONS),
     "DETECTION_PRECISION": name_of(PRECISIONS),
+    "RECOMPUTE_FEATURES": truth,
     "EMA_DECAY": none_or(number(0, 0.999999)),
     "LOSS_WEIGHTS": loss_weights,
     "SEED": whole_number(0),
@@ -270,9 +274,11 @@ def pixel_std_fits_channels(pixel_std: Any, channels: int) -> str | None:
     return None if fits else f"give one number, or IMAGE_CHANNEL_COUNT = {channels}"
 
 
-def custom_backbone_knows_shapes(compute_shape: Any, network: Any) -> str | None:
-    """A backbone of one's own comes with a function for its shapes."""
-    if compute_shape is not None or not callable(network):
+def custom_backbone_knows_shapes(
+    compute_shape: Any, network: Any, rpn_branch: bool
+) -> str | None:
+    """A backbone of one's own comes with a function for its shapes, for anchors."""
+    if compute_shape is not None or not callable(network) or not rpn_branch:
         return None
     return (
         "with a function as BACKBONE, give a function from the image shape to the "
@@ -349,7 +355,10 @@ RELATIONS: list[tuple[tuple[str, ...], Check]] = [
     (("MEAN_PIXEL", "IMAGE_CHANNEL_COUNT"), mean_pixel_fits_channels),
     (("PIXEL_STD", "IMAGE_CHANNEL_COUNT"), pixel_std_fits_channels),
     *STRUCTURE_RELATIONS,
-    (("COMPUTE_BACKBONE_SHAPE", "BACKBONE"), custom_backbone_knows_shapes),
+    (
+        ("COMPUTE_BACKBONE_SHAPE", "BACKBONE", "RPN_BRANCH"),
+        custom_backbone_knows_shapes,
+    ),
     (("DETECTION_MIN_CONFIDENCE", "NUM_CLASSES"), keys_are_classes),
     (("CLASS_WEIGHTS", "NUM_CLASSES"), keys_are_classes),
     (("RPN_NEGATIVE_IOU", "RPN_POSITIVE_IOU"), not_above("RPN_POSITIVE_IOU")),

@@ -27,7 +27,7 @@ def finder(
     flip: bool = False,
     scales: Sequence[float] = (1,),
 ) -> Callable[..., list[Instances]]:
-    """A function of images, `batch_size` and `verbose` that finds their instances.
+    """A function of images and more of `inference.detect.detect` that finds instances.
 
     With `flip`, or scales other than 1, it looks at several views of each image.
     """
@@ -57,9 +57,13 @@ def detection_options(
     masks = masks and config.MASK_BRANCH
     detector = cache.detector(config, geometry, class_names, masks=masks)
 
-    def predict(molded_images: np.ndarray, image_metas: np.ndarray) -> tuple:
-        anchors = cache.batch_anchors(config, molded_images, geometry)
-        found = detector.predict_on_batch([molded_images, image_metas, anchors])
+    def predict(
+        molded_images: np.ndarray,
+        image_metas: np.ndarray,
+        rois: np.ndarray | None = None,
+    ) -> tuple:
+        boxes = cache.boxes_to_look_at(config, molded_images, geometry, rois)
+        found = detector.predict_on_batch([molded_images, image_metas, boxes])
         return tuple(found) if masks else (found, None)
 
     return {

@@ -7,23 +7,18 @@ detected in `inference/`, files are read in `weights/`.
 import copy
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
-from mrcnn import network, network_anchors
 from mrcnn.config import Config
 from mrcnn.data.dataset import Dataset
-from mrcnn.detection_options import detection_options, finder
+from mrcnn.detection_options import finder
 from mrcnn.evaluation.summary import Evaluation
 from mrcnn.evaluation_session import run_evaluation
-from mrcnn.geometry.conventions import CONVENTIONS, Convention, GeometryName
-from mrcnn.inference import detect, inputs, inspection, outputs
 from mrcnn.inference.results import Instances
-from mrcnn.network_cache import NetworkCache
+from mrcnn.network_owner import NetworkOwner
 from mrcnn.training import run_dir, trainable
 from mrcnn.training.optimizer import build_optimizer
 from mrcnn.training.run_dir import RunDir
@@ -32,14 +27,11 @@ from mrcnn.weights.imagenet import imagenet_weights_file
 from mrcnn.weights.loading import load_into
 from mrcnn.weights.peeking import followed_geometry
 from mrcnn.weights.report import LoadReport
-from mrcnn.weights.saving import LegacySavingModel
 
 logger = logging.getLogger("mrcnn")
 
-MODES = ("training", "inference")
 
-
-class MaskRCNN:
+class MaskRCNN(NetworkOwner):
     """Mask R-CNN with matterport's methods.
 
         model = MaskRCNN(config=InferenceConfig())
@@ -65,55 +57,10 @@ class MaskRCNN:
         One object trains and detects, so `mode` is for old callers alone. Runs keep
         their checkpoints in `model_dir`.
         """
-        _check_mode(mode)
-        if not isinstance(config, Config):
-            got = "a class" if isinstance(config, type) else f"{config!r:.60}"
-            raise TypeError(
-                f"MaskRCNN needs a config, but got {got}. "
-                "Pass an instance: MaskRCNN(config=MyConfig())."
-            )
-        config.validate()
-        self.mode = mode
-        self.config = config
+        super().__init__(mode, config)
         self.model_dir = os.fspath(model_dir)
-        self.geometry: GeometryName = config.GEOMETRY or "aligned"
-        self.class_names: list[str] | None = None
-        self._anchored_shape: Sequence[int] | None = None
-        self._cache = NetworkCache()
         self._resume_from: str | None = None
         self.set_log_dir()
-
-    # --- The network ------------------------------------------------------------
-
-    @property
-    def keras_model(self) -> LegacySavingModel:
-        """The network; it follows changes of the config that keep its weights."""
-        return self._cache.model(self.config, self.geometry, self.class_names)
-
-    def build(self, mode: str, config: Config) -> LegacySavingModel:
-        """A fresh network for a config; `keras_model` holds the object's own."""
-        _check_mode(mode)
-        config.validate()
-        return network.build_network(
-            config,
-            self.geometry,
-            class_names=self.class_names,
-            model_class=LegacySavingModel,
-        )
-
-    def get_anchors(self, image_shape: Sequence[int]) -> np.ndarray:
-        """Anchors for molded images of a shape (height, width) or more.
-
-        Normalized, float32 [A, 4]; `anchors` holds them in pixels.
-        """
-        self._anchored_shape = tuple(image_shape)
-        return self._cache.anchors(self.config, image_shape, self.geometry)
-
-    @property
-    def anchors(self) -> np.ndarray:
-        """In pixels [A, 4], of the last `get_anchors` or else of IMAGE_SHAPE."""
-        config, shape = self.config, self._anchored_shape or self.config.IMAGE_SHAPE
-        return network_anchors.pixel_anchors_for_image(config, shape, self.geometry)
 
     # --- Weights and runs -------------------------------------------------------
 
@@ -254,7 +201,8 @@ class MaskRCNN:
         """COCO's average precision of boxes and masks, and what goes wrong.
 
         Args:
-            dataset: prepared, with this network's classes
+            dataset: prepared, with this network's classes, and without RPN_BRANCH with
+                proposals
             min_confidence: replaces DETECTION_MIN_CONFIDENCE, which cuts curves short
             flip: see `detect`
             scales: see `detect`
@@ -265,7 +213,13 @@ class MaskRCNN:
         config.DETECTION_MIN_CONFIDENCE = min_confidence
         find = finder(*self._network(config), flip=flip, scales=scales)
         options.setdefault("batch_size", config.BATCH_SIZE)
-        return run_evaluation(find, dataset, min_confidence=min_confidence, **options)
+        return run_evaluation(
+            find,
+            dataset,
+            min_confidence=min_confidence,
+            with_proposals=not config.RPN_BRANCH,
+            **options,
+        )
 
     # --- Detection --------------------------------------------------------------
 
@@ -274,6 +228,7 @@ class MaskRCNN:
         images: Any,
         verbose: int = 0,
         *,
+        proposals: Any = None,
         batch_size: int | None = None,
         masks: bool = True,
         flip: bool = False,
@@ -285,6 +240,8 @@ class MaskRCNN:
             images: a list of arrays [H, W, C] or [H, W], of paths, or both; or an
                 array [N, H, W, C]. 0..255, 16-bit or with the mean subtracted already
             verbose: 1 shows progress
+            proposals: the boxes to look at, without RPN_BRANCH only: for each image an
+                array [N, 4] of (y1, x1, y2, x2) in its own pixels, any N
             batch_size: images for one call of the network; BATCH_SIZE by default
             masks: False leaves out the masks and the time they take
             flip: looks at the mirror image too, and merges what both show
@@ -295,106 +252,8 @@ class MaskRCNN:
             `class_ids` [N] int32, `scores` [N] float32, `masks` [H, W, N] bool.
         """
         find = finder(*self._network(), masks=masks, flip=flip, scales=scales)
-        return find(images, batch_size=batch_size, verbose=verbose)
-
-    def detect_molded(
-        self,
-        molded_images: np.ndarray,
-        image_metas: np.ndarray,
-        verbose: int = 0,
-        *,
-        masks: bool = True,
-    ) -> list[Instances]:
-        """The instances in images that `mold_inputs` made ready, as one batch."""
-        if verbose:
-            logger.info("Processing %d images", len(molded_images))
-        options = detection_options(*self._network(), masks=masks)
-        return detect.detect_molded(molded_images, image_metas, **options)
-
-    def mold_inputs(self, images: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Molded images [N, h, w, C], image metas [N, 12 + C] and windows [N, 4]."""
-        return inputs.mold_inputs(
-            images, self.config, pad_after_mean=self._convention.pad_after_mean
-        )
-
-    def unmold_detections(
-        self,
-        detections: np.ndarray,
-        mrcnn_mask: np.ndarray,
-        original_image_shape: Sequence[int],
-        image_shape: Sequence[int],
-        window: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """One image's network outputs in pixels of the image as loaded.
-
-        `detections` [D, 6], `mrcnn_mask` [D, S, S, C] and `window` [4] become rois
-        [N, 4] int32, class ids [N] int32, scores [N] float32, masks [H, W, N] bool.
-        """
-        instances = outputs.unmold(
-            detections,
-            mrcnn_mask,
-            tuple(original_image_shape),
-            tuple(image_shape),
-            np.asarray(window),
-            convention=self._convention,
-            mask_threshold=self.config.MASK_THRESHOLD,
-            paste_with_border=self.config.PASTE_WITH_BORDER,
-        )
-        return instances.rois, instances.class_ids, instances.scores, instances.masks
-
-    # --- Looking inside ---------------------------------------------------------
-
-    def run_graph(
-        self,
-        images: Any,
-        outputs: Sequence[tuple[str, Any]],
-        image_metas: np.ndarray | None = None,
-    ) -> OrderedDict[str, np.ndarray]:
-        """Values of inner tensors for some images.
-
-        `images` are as for `detect`, of one molded shape, or molded already if
-        `image_metas` [N, 12 + C] are given. `outputs` are pairs of a title and a
-        symbolic tensor or a layer's name; arrays come back by title, in that order.
-        """
-        model = self.keras_model
-        if image_metas is None:
-            images, image_metas, _ = self.mold_inputs(images)
-        anchors = self._cache.batch_anchors(self.config, images, self.geometry)
-        values = inspection.evaluate_tensors(
-            model, outputs, [images, image_metas, anchors]
-        )
-        for title, array in values.items():
-            logger.info("%-25s shape: %-20s %s", title, array.shape, array.dtype)
-        return values
-
-    def ancestor(
-        self, tensor: Any, name: str, checked: list[Any] | None = None
-    ) -> Any | None:
-        """The tensor that the layer of a name made on the way to a tensor, or None."""
-        return inspection.find_ancestor(tensor, name, checked)
-
-    def find_trainable_layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        """The layer that holds the weights, inside any wrappers around it."""
-        return inspection.unwrap(layer)
-
-    def get_trainable_layers(self) -> list[keras.layers.Layer]:
-        """Layers that hold weights, in the network's order."""
-        return inspection.layers_with_weights(self.keras_model)
+        return find(images, proposals=proposals, batch_size=batch_size, verbose=verbose)
 
     @property
     def _name(self) -> str:
         return self.config.NAME or "mask_rcnn"
-
-    @property
-    def _convention(self) -> Convention:
-        return CONVENTIONS[self.geometry]
-
-    def _network(
-        self, config: Config | None = None
-    ) -> tuple[NetworkCache, Config, GeometryName, list[str] | None]:
-        return self._cache, config or self.config, self.geometry, self.class_names
-
-
-def _check_mode(mode: str) -> None:
-    if mode not in MODES:
-        raise ValueError(f"mode is {mode!r}, expected one of {MODES}.")

@@ -4,7 +4,8 @@
     proposals  ─ PyramidROIAlign ─ box head  ─ DetectionLayer ─ detections
     detections ─ PyramidROIAlign ─ mask head ─ mask patches
 
-Systems leave parts out: C4 or C5 may stand for the pyramid, boxes may do without masks.
+Systems leave parts out: C4 or C5 may stand for the pyramid, boxes may do without masks,
+and the caller may bring the proposals.
 How each part follows from the config is told in `network_layers.py`; what becomes of
 the parts in training, in `training_network.py`.
 
@@ -21,15 +22,33 @@ from keras import ops
 from mrcnn import network_layers
 from mrcnn.config import Config
 from mrcnn.geometry.arrays import Array
-from mrcnn.geometry.conventions import GeometryName
+from mrcnn.geometry.boxes import is_padding, normalize_boxes
+from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
 from mrcnn.heads.box import BoxHead
 from mrcnn.heads.mask import MaskHead
 from mrcnn.heads.rpn import join_levels
 from mrcnn.heads.stage import StageHead
+from mrcnn.image_meta import parse_image_meta
 from mrcnn.layers.per_roi import PadRois, TrimRois
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.roi_align import PyramidROIAlign
+from mrcnn.layers.tensorflow_ops import KERNELS_ARE_USABLE
 from mrcnn.network_initial import initialize_by_role
+
+
+class RpnParts(NamedTuple):
+    """What proposes boxes: the region proposal network at every anchor."""
+
+    anchors: Array  # input [B, A, 4] normalized
+    logits: Array  # [B, A, 2]
+    probs: Array  # [B, A, 2]
+    deltas: Array  # [B, A, 4]
+    level_probs: Sequence[Array]  # the parts of probs, level by level
+
+    def propose(self, layer: ProposalLayer, image_meta: Array) -> Array:
+        """What a layer makes of the scored anchors. -> [B, R, 4] normalized"""
+        outputs = [self.probs, self.deltas, self.anchors, image_meta]
+        return layer([*outputs, *self.level_probs] if layer.per_level else outputs)
 
 
 class NetworkParts(NamedTuple):
@@ -37,13 +56,10 @@ class NetworkParts(NamedTuple):
 
     image: Array  # input [B, H, W, channels]
     image_meta: Array  # input [B, 12 + C]
-    anchors: Array  # input [B, A, 4] normalized
+    rois: Array | None  # input [B, R, 4] pixels, zero where unused; None with an RPN
+    stages: Sequence[Array]  # the backbone's features, finest first
     levels: Sequence[Array]  # P2 and coarser, or a single map
-    rpn_logits: Array  # [B, A, 2]
-    rpn_probs: Array  # [B, A, 2]
-    rpn_deltas: Array  # [B, A, 4]
-    level_probs: Sequence[Array]  # the parts of rpn_probs, level by level
-    propose: ProposalLayer
+    rpn: RpnParts | None  # None where the caller brings the proposals
     roi_stage: StageHead | None  # what both heads look through, if anything
     align_boxes: PyramidROIAlign
     box_head: BoxHead
@@ -51,10 +67,10 @@ class NetworkParts(NamedTuple):
     mask_head: MaskHead | None  # None without masks
 
     @property
-    def scored_anchors(self) -> list[Array]:
-        """What `propose` takes."""
-        outputs = [self.rpn_probs, self.rpn_deltas, self.anchors, self.image_meta]
-        return [*outputs, *self.level_probs] if self.propose.per_level else outputs
+    def inputs(self) -> list[Array]:
+        """Those of every graph of the network."""
+        given = self.rois if self.rpn is None else self.rpn.anchors
+        return [self.image, self.image_meta, given]
 
     def seen_by_heads(self, pooled: Array) -> Array:
         """What the heads make of pooled features. [B, R, S, S, F] -> [B, R, ...]"""
@@ -68,7 +84,7 @@ class Found(NamedTuple):
     probs: Array  # [B, R, C]
     deltas: Array  # [B, R, C, 4]
     slots: Array  # [B, D', 6] detections without the slots that are never used
-    patches: Array | None  # [B, D', S, S, C], None without masks
+    slot_features: Array | None  # [B, D', S, S, F] what the mask head sees, if any
     proposals: Array  # [B, R, 4]
 
 
@@ -95,27 +111,31 @@ def assemble_network(
         geometry: which conventions boxes, anchors and rois follow
         class_names: needed where DETECTION_MIN_CONFIDENCE names classes
         portable: kernels in plain `keras.ops` with static shapes, for export and XLA,
-            instead of TensorFlow's own
+            instead of TensorFlow's own; always so with another backend of Keras
         model_class: what to make of the graph
 
     Returns:
-        A model of three inputs and seven outputs, under matterport's names; without
-        MASK_BRANCH there are six:
+        A model of three inputs and up to seven outputs, under matterport's names:
             input_image [B, H, W, channels], molded; H and W multiples of 64, or of 32
                 where P6 may round up
             input_image_meta [B, 12 + C]
-            input_anchors [B, A, 4], normalized; see `network_anchors.py`
+            input_anchors [B, A, 4], normalized; see `network_anchors.py`. Without
+                RPN_BRANCH, input_rois [B, R, 4] in pixels in its place
         and
             detections [B, D, 6] (y1, x1, y2, x2, class id, score), normalized
             class probabilities [B, R, C], box deltas [B, R, C, 4] of all proposals
             mask patches [B, D, S, S, C], left out without MASK_BRANCH
             proposals [B, R, 4], normalized
-            RPN probabilities [B, A, 2], RPN deltas [B, A, 4]
+            RPN probabilities [B, A, 2], RPN deltas [B, A, 4], left out without
+                RPN_BRANCH
         Unused rows are zero. And the parts that training shares.
     """
+    portable = portable or not KERNELS_ARE_USABLE
     parts = make_parts(config, geometry, portable=portable)
     found = second_stage(config, geometry, parts, class_names, portable=portable)
-    patches = found.patches
+    patches = None
+    if parts.mask_head is not None:
+        patches = parts.mask_head(found.slot_features)
     if patches is not None and not portable:
         patches = PadRois(config.DETECTION_MAX_INSTANCES, name="pad_rois")(patches)
     outputs = [
@@ -124,11 +144,11 @@ def assemble_network(
         found.deltas,
         patches,
         found.proposals,
-        parts.rpn_probs,
-        parts.rpn_deltas,
     ]
+    if parts.rpn is not None:
+        outputs += [parts.rpn.probs, parts.rpn.deltas]
     model = model_class(
-        [parts.image, parts.image_meta, parts.anchors],
+        parts.inputs,
         [output for output in outputs if output is not None],
         name="mask_rcnn",
     )
@@ -144,23 +164,38 @@ def make_parts(
     image = keras.Input([None, None, config.IMAGE_CHANNEL_COUNT], name="input_image")
     stages = network_layers.stages(config, image)
     levels = network_layers.levels(config, stages)
-    channels = levels[0].shape[-1]
-    rpn_head = network_layers.rpn_head(config, channels)
-    rpn_levels = [rpn_head(level) for level in levels]
-    rpn_logits, rpn_probs, rpn_deltas = join_levels(rpn_levels)
+    rpn, rois = None, None
+    if config.RPN_BRANCH:
+        rpn = make_rpn(config, levels)
+    else:
+        # What is made for export has as many rois as an RPN would propose.
+        num_rois = config.POST_NMS_ROIS_INFERENCE if portable else None
+        rois = keras.Input([num_rois, 4], name="input_rois")
     return NetworkParts(
         image=image,
         image_meta=keras.Input([config.IMAGE_META_SIZE], name="input_image_meta"),
-        anchors=keras.Input([None, 4], name="input_anchors"),
+        rois=rois,
+        stages=stages,
         levels=levels,
-        rpn_logits=rpn_logits,
-        rpn_probs=rpn_probs,
-        rpn_deltas=rpn_deltas,
-        level_probs=[probs for _, probs, _ in rpn_levels],
-        roi_stage=network_layers.roi_stage(config, channels),
+        rpn=rpn,
+        roi_stage=network_layers.roi_stage(config, levels[0].shape[-1]),
         box_head=network_layers.box_head(config),
         mask_head=network_layers.mask_head(config),
-        **_weightless_parts(config, geometry, portable),
+        **_aligners(config, geometry, portable),
+    )
+
+
+def make_rpn(config: Config, levels: Sequence[Array]) -> RpnParts:
+    """The region proposal network upon the maps that are searched for objects."""
+    rpn_head = network_layers.rpn_head(config, levels[0].shape[-1])
+    by_level = [rpn_head(level) for level in levels]
+    logits, probs, deltas = join_levels(by_level)
+    return RpnParts(
+        anchors=keras.Input([None, 4], name="input_anchors"),
+        logits=logits,
+        probs=probs,
+        deltas=deltas,
+        level_probs=[probs for _, probs, _ in by_level],
     )
 
 
@@ -172,8 +207,12 @@ def second_stage(
     *,
     portable: bool = False,
 ) -> Found:
-    """From proposals to boxes with classes, and to their masks."""
-    proposals = parts.propose(parts.scored_anchors)
+    """From proposals to boxes with classes, and to what masks are made from."""
+    if parts.rpn is None:
+        proposals = given_proposals(parts.rois, parts.image_meta, geometry)
+    else:
+        propose = network_layers.proposal_layer(config, geometry, portable=portable)
+        proposals = parts.rpn.propose(propose, parts.image_meta)
 
     levels = network_layers.roi_levels(config, parts.levels)
     pooled = parts.align_boxes([proposals, parts.image_meta, *levels])
@@ -185,11 +224,19 @@ def second_stage(
 
     # The mask head costs most per roi, so it sees the slots in use only.
     slots = detections if portable else TrimRois(name="trim_rois")(detections)
-    patches = None
+    features = None
     if parts.mask_head is not None:
         pooled = parts.align_masks([slots[..., :4], parts.image_meta, *levels])
-        patches = parts.mask_head(parts.seen_by_heads(pooled))
-    return Found(detections, probs, deltas, slots, patches, proposals)
+        features = parts.seen_by_heads(pooled)
+    return Found(detections, probs, deltas, slots, features, proposals)
+
+
+def given_proposals(rois: Array, image_meta: Array, geometry: GeometryName) -> Array:
+    """The caller's boxes as proposals. [B, R, 4] pixels -> [B, R, 4] normalized"""
+    image_shape = parse_image_meta(image_meta).image_shape[:, None]  # [B, 1, 3]
+    shift = CONVENTIONS[geometry].edge_shift
+    proposals = normalize_boxes(rois, image_shape, edge_shift=shift)
+    return ops.where(is_padding(rois)[..., None], 0.0, proposals)
 
 
 def detector_of(
@@ -212,25 +259,22 @@ def detector_of(
     Returns:
         A model from the network's inputs to detections [B, D, 6] and, with masks, the
         patches of each detection's own class [B, D', S, S], where D' is the largest
-        number of detections in the batch, or 1.
+        number of detections in the batch, or 1; without TensorFlow's kernels, D.
     """
-    parts = parts._replace(**_weightless_parts(config, geometry, portable=False))
-    found = second_stage(config, geometry, parts, class_names)
-    inputs = [parts.image, parts.image_meta, parts.anchors]
-    if not masks or found.patches is None:
-        return keras.Model(inputs, found.detections)
-    class_ids = ops.cast(found.slots[..., 4], "int32")[:, :, None, None, None]
-    # Masks for all classes alike stand in the only channel.
-    channels = ops.minimum(class_ids, found.patches.shape[-1] - 1)
-    patches = ops.take_along_axis(found.patches, channels, axis=-1)
-    return keras.Model(inputs, [found.detections, ops.squeeze(patches, -1)])
+    portable = not KERNELS_ARE_USABLE
+    parts = parts._replace(**_aligners(config, geometry, portable))
+    found = second_stage(config, geometry, parts, class_names, portable=portable)
+    if not masks or parts.mask_head is None:
+        return keras.Model(parts.inputs, found.detections)
+    class_ids = ops.cast(found.slots[..., 4], "int32")
+    patches = parts.mask_head.of_own_class(found.slot_features, class_ids)
+    return keras.Model(parts.inputs, [found.detections, patches])
 
 
-def _weightless_parts(
+def _aligners(
     config: Config, geometry: GeometryName, portable: bool
-) -> dict[str, Any]:
+) -> dict[str, PyramidROIAlign]:
     return {
-        "propose": network_layers.proposal_layer(config, geometry, portable=portable),
         "align_boxes": network_layers.roi_align(
             config, geometry, config.POOL_SIZE, "roi_align_classifier", portable
         ),

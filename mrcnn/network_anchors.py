@@ -13,7 +13,7 @@ from mrcnn.geometry.anchors import (
 )
 from mrcnn.geometry.arrays import Array
 from mrcnn.geometry.boxes import normalize_boxes
-from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
+from mrcnn.geometry.conventions import CONVENTIONS, GeometryName, rounds_anchors
 
 
 def anchors_for_image(
@@ -41,15 +41,17 @@ def pixel_anchors_for_image(
     config: Config, image_shape: Array, geometry: GeometryName
 ) -> np.ndarray:
     """The same anchors in pixels. -> float64 [A, 4]"""
+    if not config.RPN_BRANCH:
+        raise ValueError(
+            "RPN_BRANCH = False leaves out the network that anchors are for, so there "
+            "are none. Hand the boxes to look at to detect(images, proposals=...)."
+        )
     strides: Array = config.BACKBONE_STRIDES
     shapes = backbone_map_shapes(
         image_shape, strides, config.BACKBONE, config.COMPUTE_BACKBONE_SHAPE
     )
     if config.ANCHOR_STRIDES_FROM_MAPS:
         strides = level_strides(image_shape, shapes)
-    rounding = config.ROUND_ANCHORS
-    if rounding is None:
-        rounding = CONVENTIONS[geometry].round_anchors
     scales: Array = config.RPN_ANCHOR_SCALES
     if config.FEATURES != "pyramid":
         scales = [scales]  # all of them on the single map
@@ -59,6 +61,6 @@ def pixel_anchors_for_image(
         shapes,
         strides,
         config.RPN_ANCHOR_STRIDE,
-        round_anchors=rounding,
+        round_anchors=rounds_anchors(config.ROUND_ANCHORS, geometry),
         offset=config.ANCHOR_OFFSET,
     )

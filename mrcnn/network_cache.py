@@ -32,6 +32,7 @@ NETWORK_KNOBS = (
     "BBOX_STD_DEV",
     "BIAS_BEFORE_NORM",
     "BOX_HEAD",
+    "BOX_HEAD_DROPOUT",
     "CLASS_AGNOSTIC_BOXES",
     "CLASS_AGNOSTIC_MASKS",
     "COMPUTE_BACKBONE_SHAPE",
@@ -47,6 +48,7 @@ NETWORK_KNOBS = (
     "FPN_CLASSIF_FC_LAYERS_SIZE",
     "FPN_NORM",
     "IMAGE_CHANNEL_COUNT",
+    "IMAGE_CHANNEL_ORDER",
     "IMAGE_META_SIZE",
     "INITIALIZERS",
     "MASK_BRANCH",
@@ -61,6 +63,7 @@ NETWORK_KNOBS = (
     "POOL_SIZE",
     "POST_NMS_ROIS_INFERENCE",
     "PRE_NMS_LIMIT",
+    "ROI_BIN_SAMPLES",
     "ROI_CANONICAL_LEVEL",
     "ROI_CANONICAL_SCALE",
     "ROI_HALF_PIXEL",
@@ -71,6 +74,7 @@ NETWORK_KNOBS = (
     "RPN_ANCHOR_SCALES",
     "RPN_ANCHOR_STRIDE",
     "RPN_BBOX_STD_DEV",
+    "RPN_BRANCH",
     "RPN_CHANNELS",
     "RPN_CLIP_TO_WINDOW",
     "RPN_MIN_SIZE",
@@ -97,6 +101,7 @@ ANCHOR_KNOBS = (
     "RPN_ANCHOR_RATIOS",
     "RPN_ANCHOR_SCALES",
     "RPN_ANCHOR_STRIDE",
+    "RPN_BRANCH",
 )
 
 
@@ -114,6 +119,7 @@ WEIGHT_KNOBS = (
     "FPN_CLASSIF_FC_LAYERS_SIZE",
     "FPN_NORM",
     "IMAGE_CHANNEL_COUNT",
+    "IMAGE_CHANNEL_ORDER",
     "IMAGE_META_SIZE",
     "MASK_BRANCH",
     "MASK_HEAD",
@@ -128,6 +134,7 @@ WEIGHT_KNOBS = (
     "RPN_ANCHOR_RATIOS",
     "RPN_ANCHOR_SCALES",
     "RPN_ANCHOR_STRIDE",
+    "RPN_BRANCH",
     "RPN_CHANNELS",
     "RPN_NUM_CONVS",
     "RPN_OBJECTNESS",
@@ -138,6 +145,10 @@ WEIGHT_KNOBS = (
     "TRAIN_BN",
     "ZERO_INIT_LATERALS",
 )
+
+
+# Shapes whose anchors are kept: they take megabytes, and images may have many shapes.
+MAX_ANCHORED_SHAPES = 8
 
 
 class NetworkCache:
@@ -208,10 +219,7 @@ class NetworkCache:
                 found = network.detector_of(
                     config, geometry, self._parts, class_names=class_names, masks=masks
                 )
-                detector = build_detector(found, precision)
-                # Made by the first thread that comes, not by several at once.
-                detector.make_predict_function()
-                self._detectors[key] = detector
+                self._detectors[key] = build_detector(found, precision)
             return self._detectors[key]
 
     @contextmanager
@@ -257,16 +265,28 @@ class NetworkCache:
         shape = tuple(int(side) for side in image_shape[:2])
         key = (shape, geometry, *(repr(getattr(config, name)) for name in ANCHOR_KNOBS))
         with self._lock:
-            if key not in self._anchors:
-                self._anchors[key] = network_anchors.anchors_for_image(
-                    config, shape, geometry
-                )
-            return self._anchors[key]
+            anchors = self._anchors.pop(key, None)
+            if anchors is None:
+                anchors = network_anchors.anchors_for_image(config, shape, geometry)
+            self._anchors[key] = anchors  # the latest stands last
+            while len(self._anchors) > MAX_ANCHORED_SHAPES:
+                del self._anchors[next(iter(self._anchors))]
+            return anchors
 
-    def batch_anchors(
-        self, config: Config, molded_images: np.ndarray, geometry: GeometryName
+    def boxes_to_look_at(
+        self,
+        config: Config,
+        molded_images: np.ndarray,
+        geometry: GeometryName,
+        rois: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Anchors for each image of a batch. [B, h, w, C] -> [B, A, 4]"""
+        """What the network takes beside molded images [B, h, w, C] and their metas.
+
+        Anchors [B, A, 4], or without RPN_BRANCH the caller's rois [B, R, 4] in pixels.
+        """
+        if not config.RPN_BRANCH:
+            assert rois is not None
+            return rois
         num_images, *shape = molded_images.shape[:3]
         anchors = self.anchors(config, shape, geometry)
         return np.broadcast_to(anchors, (num_images, *anchors.shape))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from mrcnn.backbones.applications import APPLICATIONS, build_application
 from mrcnn.backbones.pyramid import build_pyramid
@@ -29,6 +30,8 @@ from mrcnn.layers.roi_pool import PyramidROIPool
 
 def stages(config: Config, image: Array) -> list[Array]:
     """Backbone features C2..C5, of a network by name or of a callable of the user's."""
+    if config.IMAGE_CHANNEL_ORDER == "BGR":
+        image = ops.flip(image, axis=-1)
     if callable(config.BACKBONE):
         stages = config.BACKBONE(image, stage5=True, train_bn=config.TRAIN_BN)
     elif config.BACKBONE in APPLICATIONS:
@@ -129,6 +132,7 @@ def roi_align(
         round_fpn_level=convention.round_fpn_level,
         canonical_scale=config.ROI_CANONICAL_SCALE,
         canonical_level=config.ROI_CANONICAL_LEVEL,
+        bin_samples=config.ROI_BIN_SAMPLES,
         half_pixel=config.ROI_HALF_PIXEL,
         portable=portable,
         name=name,
@@ -159,6 +163,7 @@ def box_head(config: Config) -> BoxHead:
         kind=config.BOX_HEAD,
         fc_layers_size=config.FPN_CLASSIF_FC_LAYERS_SIZE,
         class_agnostic=config.CLASS_AGNOSTIC_BOXES,
+        dropout=config.BOX_HEAD_DROPOUT,
         **_norm_options(config),
     )
 

@@ -91,6 +91,7 @@ class _C4(_Paper):
     PRE_NMS_LIMIT_TRAINING = 12000
     BOX_HEAD = "res5"
     POOL_SIZE = 14
+    ROI_BIN_SAMPLES = 0
     MASK_HEAD = "deconv"
     MASK_SHAPE: Sequence[int] = [14, 14]
 
@@ -152,6 +153,7 @@ class Detectron(_Paper):
     ANCHOR_OFFSET = 0.5
     PASTE_WITH_BORDER = True
     RPN_STRADDLE_THRESHOLD = 0
+    ROI_CROWD_COVER = 0.7
 
 
 class DetectronFasterRCNN(Detectron):
@@ -161,6 +163,13 @@ class DetectronFasterRCNN(Detectron):
     MASK_BRANCH = False
 
 
+class DetectronFastRCNN(DetectronFasterRCNN):
+    """Detectron's Fast R-CNN with R-50-FPN: without an RPN as well."""
+
+    NAME = "detectron_fast_rcnn"
+    RPN_BRANCH = False
+
+
 class DetectronC4(_C4, Detectron):
     """Detectron's Mask R-CNN with R-50-C4."""
 
@@ -168,9 +177,13 @@ class DetectronC4(_C4, Detectron):
 
 
 class MaskRCNNBenchmark(Detectron):
-    """maskrcnn-benchmark: Detectron's Mask R-CNN with R-50-FPN, written in PyTorch."""
+    """maskrcnn-benchmark: Detectron's Mask R-CNN with R-50-FPN, written in PyTorch.
+
+    It trains on data without crowds.
+    """
 
     NAME = "maskrcnn_benchmark"
+    ROI_CROWD_COVER = 1.0
 
 
 class MaskRCNNBenchmarkC4(_C4, MaskRCNNBenchmark):
@@ -184,7 +197,7 @@ class PyFasterRCNN(Config):
 
     Images of 600 pixels minus the mean pixel; one map of 16 pixels a cell, the last
     that VGG-16 convolves, with anchors of 8, 16 and 32 times 16 pixels; two fully
-    connected layers of 4096 on each roi, here without dropout.
+    connected layers of 4096 on each roi, of which training drops half.
     """
 
     NAME = "py_faster_rcnn"
@@ -216,6 +229,7 @@ class PyFasterRCNN(Config):
     ROI_POOLING = "max"
     BOX_HEAD = "2fc"
     FPN_CLASSIF_FC_LAYERS_SIZE = 4096
+    BOX_HEAD_DROPOUT = 0.5
     DETECTION_PER_CLASS = True
     DETECTION_MIN_CONFIDENCE = 0.05
 
@@ -227,12 +241,23 @@ class PyFasterRCNN(Config):
     WEIGHT_DECAY = 0.0005
 
 
+class FastRCNN(PyFasterRCNN):
+    """Fast R-CNN with VGG-16: py-faster-rcnn on proposals of the caller.
+
+    Rois that overlap no object at all are not background to learn from.
+    """
+
+    NAME = "fast_rcnn"
+    RPN_BRANCH = False
+    ROI_NEGATIVE_IOU_LOW = 0.1
+
+
 class Detectron2(_Paper):
     """detectron2: Mask R-CNN with R-50-FPN.
 
     Images minus the mean pixel, a ResNet that halves its maps in convolutions of 1x1,
-    anchors with fractions, ROIAlign about the middle of cells, losses of boxes that
-    are lines throughout, several scales in training.
+    anchors with fractions, ROIAlign about the middle of cells with more samples for
+    larger rois, losses of boxes that are lines throughout, several scales in training.
     """
 
     NAME = "detectron2"
@@ -240,17 +265,25 @@ class Detectron2(_Paper):
     TRAIN_SCALES: Sequence[int] | None = (640, 672, 704, 736, 768, 800)
     ROUND_ANCHORS = False
     ROI_HALF_PIXEL = True
+    ROI_BIN_SAMPLES = 0
     POST_NMS_ROIS_TRAINING = 1000
     RPN_SMOOTH_L1_BETA = 0.0
     SMOOTH_L1_BETA = 0.0
+
+
+class Detectron2C4(_C4, Detectron2):
+    """detectron2's Mask R-CNN with R-50-C4."""
+
+    NAME = "detectron2_c4"
+    POST_NMS_ROIS_TRAINING = 2000
 
 
 class MMDetection(_Paper):
     """MMDetection 2 and 3: Mask R-CNN with R-50-FPN in its style "pytorch".
 
     Images are standardized, a ResNet that halves its maps in convolutions of 3x3,
-    anchors with fractions, ROIAlign about the middle of cells, losses of boxes that
-    are lines throughout.
+    anchors with fractions, ROIAlign about the middle of cells with more samples for
+    larger rois, losses of boxes that are lines throughout.
     """
 
     NAME = "mmdetection"
@@ -259,6 +292,7 @@ class MMDetection(_Paper):
     STRIDE_IN_1X1 = False
     ROUND_ANCHORS = False
     ROI_HALF_PIXEL = True
+    ROI_BIN_SAMPLES = 0
     POST_NMS_ROIS_TRAINING = 1000
     RPN_FORCED_MIN_IOU = 0.3
     RPN_FORCED_KEEP_OWN = False

@@ -6,17 +6,18 @@ The tables of `config_checks.py` take in those here; a check works as told there
 from collections.abc import Sequence
 from typing import Any
 
+from mrcnn.backbone_names import APPLICATIONS, RESNETS
 from mrcnn.config_rules import Check, name_of, truth, whole_number
 
 # Pixels of the image that a cell covers, on the single maps there are.
 SINGLE_MAPS = {"C4": 16, "C5": 32}
 FEATURES = ["pyramid", *SINGLE_MAPS]
-RESNETS = ["resnet18", "resnet34", "resnet50", "resnet101"]
 STEM_STRIDES = [1, 2, 4]
 BOX_HEADS = ["conv", "2fc", "4conv1fc", "res5"]
 MASK_HEADS = ["conv", "deconv", "fc"]
 ROI_POOLINGS = ["align", "max"]
 EXTRA_LEVELS = ["pool", "conv_c5", "conv_p5"]
+CHANNEL_ORDERS = ["RGB", "BGR"]
 
 
 def stem_stride(value: Any) -> str | None:
@@ -27,6 +28,8 @@ def stem_stride(value: Any) -> str | None:
 
 STRUCTURE_RULES: dict[str, Check] = {
     "MASK_BRANCH": truth,
+    "RPN_BRANCH": truth,
+    "IMAGE_CHANNEL_ORDER": name_of(CHANNEL_ORDERS),
     "FEATURES": name_of(FEATURES),
     "STEM_STRIDE": stem_stride,
     "DILATED_STAGE5": truth,
@@ -38,6 +41,17 @@ STRUCTURE_RULES: dict[str, Check] = {
     "MASK_HEAD": name_of(MASK_HEADS),
     "MASK_HEAD_NORM": truth,
 }
+
+
+def channel_order_fits_images(order: str, channels: int, network: Any) -> str | None:
+    """Only colour images can be turned round; applications do so themselves."""
+    if order == "RGB":
+        return None
+    if channels != 3:
+        return f"give 'RGB', as IMAGE_CHANNEL_COUNT = {channels} is no colour image"
+    if network in APPLICATIONS:
+        return f"give 'RGB', as {network} turns images round where it needs to"
+    return None
 
 
 def stem_fits_backbone(stride: int, network: Any) -> str | None:
@@ -85,12 +99,32 @@ def strides_fit_backbone(
 
 
 def scales_fit_strides(
-    scales: Sequence[float], strides: Sequence[int], features: str
+    scales: Sequence[float], strides: Sequence[int], features: str, rpn_branch: bool
 ) -> str | None:
     """Each level has an anchor scale and a stride; a single map has many scales."""
-    fits = len(scales) == len(strides) or features != "pyramid"
+    has_levels = rpn_branch and features == "pyramid"
+    fits = len(scales) == len(strides) or not has_levels
     levels = f"{len(strides)} numbers, as BACKBONE_STRIDES has {len(strides)} levels"
     return None if fits else f"give {levels}"
+
+
+def rois_come_from_one_place(use_rpn_rois: bool, rpn_branch: bool) -> str | None:
+    """Without an RPN, rois are the data's proposals and not made up."""
+    if use_rpn_rois or rpn_branch:
+        return None
+    return "give True, as RPN_BRANCH = False trains on the proposals of the data"
+
+
+def monitor_is_computed(
+    monitor: str, rpn_branch: bool, mask_branch: bool
+) -> str | None:
+    """Losses of a branch that is left out cannot choose checkpoints."""
+    loss = monitor.removeprefix("val_")
+    if not rpn_branch and loss.startswith("rpn_"):
+        return "give another, such as 'val_loss', as RPN_BRANCH is False"
+    if not mask_branch and loss.startswith("mrcnn_mask_"):
+        return "give another, such as 'val_loss', as MASK_BRANCH is False"
+    return None
 
 
 def box_head_fits_features(box_head: str, features: str, network: Any) -> str | None:
@@ -119,13 +153,22 @@ def mask_shape_fits_pool(
 
 
 STRUCTURE_RELATIONS: list[tuple[tuple[str, ...], Check]] = [
+    (
+        ("IMAGE_CHANNEL_ORDER", "IMAGE_CHANNEL_COUNT", "BACKBONE"),
+        channel_order_fits_images,
+    ),
     (("STEM_STRIDE", "BACKBONE"), stem_fits_backbone),
     (("DILATED_STAGE5", "BACKBONE", "FEATURES", "BOX_HEAD"), dilation_fits_backbone),
     (
         ("BACKBONE_STRIDES", "BACKBONE", "FEATURES", "STEM_STRIDE", "DILATED_STAGE5"),
         strides_fit_backbone,
     ),
-    (("RPN_ANCHOR_SCALES", "BACKBONE_STRIDES", "FEATURES"), scales_fit_strides),
+    (
+        ("RPN_ANCHOR_SCALES", "BACKBONE_STRIDES", "FEATURES", "RPN_BRANCH"),
+        scales_fit_strides,
+    ),
+    (("USE_RPN_ROIS", "RPN_BRANCH"), rois_come_from_one_place),
+    (("CHECKPOINT_MONITOR", "RPN_BRANCH", "MASK_BRANCH"), monitor_is_computed),
     (("BOX_HEAD", "FEATURES", "BACKBONE"), box_head_fits_features),
     (
         ("MASK_SHAPE", "MASK_POOL_SIZE", "MASK_HEAD", "BOX_HEAD", "DILATED_STAGE5"),

@@ -24,6 +24,11 @@ class SystemKnobs(Knobs):
     # False rounds resized images of whole numbers to whole numbers.
     RESIZE_TO_FLOAT = False
 
+    # Order in which the network sees the channels of colour images: "RGB", or "BGR" as
+    # networks do that were trained in Caffe. Images, MEAN_PIXEL and PIXEL_STD are RGB
+    # either way, and first layers of files are turned round as needed.
+    IMAGE_CHANNEL_ORDER = "RGB"
+
     # --- Backbone and pyramid ---------------------------------------------------
 
     # Which convolution of a ResNet's bottleneck halves the map: True for the first,
@@ -74,6 +79,13 @@ class SystemKnobs(Knobs):
 
     # --- Region proposal network ------------------------------------------------
 
+    # False leaves out the region proposal network, its anchors and its losses, which
+    # makes it Fast R-CNN: the boxes to look at are the caller's, from `proposals=` of
+    # `detect` and from `Dataset.load_proposals` in training and evaluation. Training
+    # takes the first POST_NMS_ROIS_TRAINING of an image. Weights of an RPN in a file
+    # are not used then.
+    RPN_BRANCH = True
+
     # Channels of the region proposal network's hidden convolutions, and how many
     # there are, one after the other.
     RPN_CHANNELS = 512
@@ -120,6 +132,11 @@ class SystemKnobs(Knobs):
     # did. It has no effect in the geometry "matterport".
     ROI_HALF_PIXEL = False
 
+    # Samples that ROIAlign takes along each side of a cell of a roi, and averages; 0
+    # takes as many as that spans cells of the level, rounded up, which is slower and
+    # more accurate for large rois. It has no effect in the geometry "matterport".
+    ROI_BIN_SAMPLES = 2
+
     # How many levels rois take features from, P2 and coarser: 4 ends with P5, 1 takes
     # P2 alone, which is finest and serves where all objects are small.
     ROI_NUM_LEVELS = 4
@@ -131,6 +148,11 @@ class SystemKnobs(Knobs):
     # roi, which the mask head shares; it goes with FEATURES = "C4", a POOL_SIZE of 14
     # and training from layers="5+" up.
     BOX_HEAD = "conv"
+
+    # Share of what each fully connected layer of the box head puts out that a step of
+    # training drops at random, 0..1. 0.5 keeps wide layers from learning small
+    # datasets by heart; it wants longer training. "res5" has no such layers.
+    BOX_HEAD_DROPOUT = 0.0
 
     # False leaves out the mask head, its loss and the masks of detections, which makes
     # it Faster R-CNN. Weights of masks in a file are not used then.
@@ -170,6 +192,10 @@ class SystemKnobs(Knobs):
     # object whose best it is, so that none goes without; True, the one it overlaps
     # most, as Detectron and torchvision have it.
     RPN_FORCED_KEEP_OWN = False
+
+    # Share of a proposal, 0..1, that may lie in a crowd; of which more does is not used
+    # in training the heads, neither as an object nor as background. 1 uses all.
+    ROI_CROWD_COVER = 1.0
 
     # What the mask head learns of a cell of its patch: "share", how much of it the
     # ground-truth mask covers; "binary", whether that is half or more; "samples", the

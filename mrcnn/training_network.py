@@ -1,12 +1,13 @@
-"""The training graph on one page: the trunk and heads of a network, and five losses.
+"""The training graph on one page: the trunk and heads of a network, and the losses.
 
     proposals + gt ─ DetectionTargetLayer ─ rois, targets
     rois           ─ PyramidROIAlign ─ box head  ─ losses
     positive rois  ─ PyramidROIAlign ─ mask head ─ loss
     anchors + gt   ─ RpnTargetLayer ─ targets ─ losses of the rpn head's outputs
 
-Layers and weights are those of the network that detects, so what one learns the other
-knows. Knobs become plain arguments of the parts here.
+Where the caller brings the proposals, there is no rpn head. Layers and weights are
+those of the network that detects, so what one learns the other knows. Knobs become
+plain arguments of the parts here.
 
 Shapes: B images, H W molded height and width, A anchors over all levels, R proposals,
 G gt slots, C classes with background, `h w` sides of a gt mask, K drawn anchors, T
@@ -35,8 +36,9 @@ from mrcnn.layers.detection_targets import (
 from mrcnn.layers.mask_targets import MaskTargetLayer
 from mrcnn.layers.proposals import ProposalLayer
 from mrcnn.layers.rpn_targets import RpnTargetLayer
-from mrcnn.network import NetworkParts
-from mrcnn.network_layers import numbers_by_class, roi_levels
+from mrcnn.network import NetworkParts, RpnParts, given_proposals
+from mrcnn.network_layers import numbers_by_class, proposal_layer, roi_levels
+from mrcnn.network_recompute import recompute_backbone
 
 # Outputs of the graph beside the losses: how many positives an image had to teach.
 COUNT_NAMES = ("num_positive_anchors", "num_positive_rois")
@@ -73,10 +75,11 @@ def build_training_network(
             input_gt_boxes [B, G, 4], pixels
             input_gt_masks bool [B, h, w, G], mini-masks with USE_MINI_MASK; without
                 MASK_BRANCH it is left out
-            input_rois [B, R, 4], pixels, unused rows zero; without USE_RPN_ROIS only
-        to a dict of scalars: the five losses by `losses.LOSS_NAMES`, not weighted, or
-        four without MASK_BRANCH, and numbers of positives, means over the images, by
-        `COUNT_NAMES`.
+            input_rois [B, R, 4], pixels, unused rows zero; without USE_RPN_ROIS, or
+                without RPN_BRANCH, which has it among the three
+        to a dict of scalars: the losses by `losses.LOSS_NAMES`, not weighted, those of
+        the RPN with RPN_BRANCH and that of masks with MASK_BRANCH; and numbers of
+        positives, means over the images, by `COUNT_NAMES`.
     """
     edge_shift = CONVENTIONS[geometry].edge_shift
     image_shape = parse_image_meta(parts.image_meta).image_shape[:, None]  # [B, 1, 3]
@@ -85,21 +88,27 @@ def build_training_network(
     boxes = normalize_boxes(boxes_px, image_shape, edge_shift=edge_shift)
     truth = GroundTruth(class_ids, boxes, masks[0] if masks else None)
 
-    inputs = [parts.image, parts.image_meta, parts.anchors, *gt_inputs]
-    if config.USE_RPN_ROIS:
-        proposals = _propose(config, parts)
+    inputs = [*parts.inputs, *gt_inputs]
+    rpn_losses = {}
+    if parts.rpn is not None:
+        rpn_losses = _rpn_losses(config, geometry, parts, parts.rpn, truth, seed)
+    if parts.rpn is not None and config.USE_RPN_ROIS:
+        proposals = _propose(config, geometry, parts.rpn, parts.image_meta)
     else:
-        rois_px = keras.Input([None, 4], name="input_rois")
-        inputs.append(rois_px)
-        is_used = ops.any(ops.not_equal(rois_px, 0), axis=-1, keepdims=True)
-        proposals = normalize_boxes(rois_px, image_shape, edge_shift=edge_shift)
-        proposals = ops.where(is_used, proposals, 0.0)
+        rois = parts.rois
+        if rois is None:
+            rois = keras.Input([None, 4], name="input_rois")
+            inputs.append(rois)
+        proposals = given_proposals(rois, parts.image_meta, geometry)
 
     outputs = {
-        **_rpn_losses(config, geometry, parts, truth, seed),
+        **rpn_losses,
         **_head_losses(config, geometry, parts, truth, proposals, class_names, seed),
     }
-    return keras.Model(inputs, outputs, name="mask_rcnn_training")
+    model = keras.Model(inputs, outputs, name="mask_rcnn_training")
+    if config.RECOMPUTE_FEATURES:
+        return recompute_backbone(model, parts.image, parts.stages)
+    return model
 
 
 def _gt_inputs(config: Config) -> list[Array]:
@@ -114,23 +123,25 @@ def _gt_inputs(config: Config) -> list[Array]:
     return inputs
 
 
-def _propose(config: Config, parts: NetworkParts) -> Array:
+def _propose(
+    config: Config, geometry: GeometryName, rpn: RpnParts, image_meta: Array
+) -> Array:
     """As for detection, but more of them. -> [B, R, 4]"""
-    options = parts.propose.get_config()
+    options = proposal_layer(config, geometry).get_config()
     options["proposal_count"] = config.POST_NMS_ROIS_TRAINING
     options["pre_nms_limit"] = config.PRE_NMS_LIMIT_TRAINING or config.PRE_NMS_LIMIT
-    propose = ProposalLayer.from_config(options)
-    return propose(parts.scored_anchors)
+    return rpn.propose(ProposalLayer.from_config(options), image_meta)
 
 
 def _rpn_losses(
     config: Config,
     geometry: GeometryName,
     parts: NetworkParts,
+    rpn: RpnParts,
     truth: GroundTruth,
     seed: int | None,
 ) -> dict[str, Array]:
-    inputs = [parts.anchors, truth.class_ids, truth.boxes]
+    inputs = [rpn.anchors, truth.class_ids, truth.boxes]
     if config.RPN_STRADDLE_THRESHOLD is not None:
         inputs.append(_anchor_windows(config.RPN_STRADDLE_THRESHOLD, geometry, parts))
     indices, match, target_deltas = RpnTargetLayer(
@@ -146,11 +157,9 @@ def _rpn_losses(
         name="rpn_targets",
     )(inputs)
     return {
-        "rpn_class_loss": losses.rpn_class_loss(
-            take_rows(parts.rpn_logits, indices), match
-        ),
+        "rpn_class_loss": losses.rpn_class_loss(take_rows(rpn.logits, indices), match),
         "rpn_bbox_loss": losses.rpn_bbox_loss(
-            take_rows(parts.rpn_deltas, indices),
+            take_rows(rpn.deltas, indices),
             target_deltas,
             match,
             beta=config.RPN_SMOOTH_L1_BETA,
@@ -256,6 +265,7 @@ def detection_target_layer_of(config: Config, seed: int | None) -> DetectionTarg
         negative_iou_low=config.ROI_NEGATIVE_IOU_LOW,
         negative_iou_high=config.ROI_NEGATIVE_IOU_HIGH,
         crowd_iou=config.CROWD_IOU,
+        crowd_cover=config.ROI_CROWD_COVER,
         delta_std=config.BBOX_STD_DEV,
         add_gt=config.ROI_ADD_GT,
         seed=seed,

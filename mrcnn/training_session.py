@@ -23,9 +23,7 @@ from mrcnn.drawing.panels import truth_beside_detections
 from mrcnn.evaluation.summary import Evaluation
 from mrcnn.geometry.conventions import CONVENTIONS, GeometryName
 from mrcnn.network_cache import NetworkCache
-from mrcnn.training.callbacks import DetectionCallback
 from mrcnn.training.run_dir import RunDir
-from mrcnn.training.train import train
 
 logger = logging.getLogger("mrcnn")
 
@@ -73,6 +71,11 @@ def run_session(
         callbacks: of the user
         options: the others of `training.train.train`
     """
+    check_backend()
+    # These import TensorFlow, which detection may do without.
+    from mrcnn.training.callbacks import DetectionCallback
+    from mrcnn.training.train import train
+
     cache, config, geometry, class_names, run = session
 
     def build_networks(with_own_layers: bool) -> tuple[keras.Model, keras.Model]:
@@ -105,10 +108,6 @@ def run_session(
             workers=workers,
         )
 
-    def with_anchors(batch: Batch) -> Batch:
-        anchors = cache.batch_anchors(config, batch["input_image"], geometry)
-        return {**batch, "input_anchors": anchors}
-
     watchers = list(callbacks)
     if val_dataset is not None and evaluate_every:
         scores = partial(_scores, evaluate, val_dataset)
@@ -125,10 +124,20 @@ def run_session(
             run=run,
             batches=train_batches,
             validation_batches=val_batches if val_dataset is not None else None,
-            complete=with_anchors,
+            complete=partial(_with_anchors, session) if config.RPN_BRANCH else None,
             callbacks=watchers,
             draw=draw,
             **options,
+        )
+
+
+def check_backend() -> None:
+    """Refuses backends of Keras that detection knows, but training does not."""
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(
+            f"Training needs TensorFlow, but Keras computes with {backend!r}, which "
+            "serves for detection alone. Start Python with KERAS_BACKEND=tensorflow."
         )
 
 
@@ -137,6 +146,12 @@ def chosen_augmentation(augmentation: Any) -> Any:
     if augmentation is None:
         return HorizontalFlip()
     return augmentation or None
+
+
+def _with_anchors(session: Session, batch: Batch) -> Batch:
+    cache, config, geometry, *_ = session
+    anchors = cache.boxes_to_look_at(config, batch["input_image"], geometry)
+    return {**batch, "input_anchors": anchors}
 
 
 def _scores(
@@ -161,10 +176,13 @@ def _draw_panels(
     for image_id in spread_out(dataset.image_ids, count):
         image = dataset.load_image(image_id)
         masks, class_ids = dataset.load_mask(image_id)
+        boxes = None
+        if not session.config.RPN_BRANCH:
+            boxes = [dataset.load_proposals(image_id)]
         panels[f"validation/image {image_id}"] = truth_beside_detections(
             image,
             {"masks": masks, "class_ids": class_ids},
-            find([image], batch_size=1)[0],
+            find([image], batch_size=1, proposals=boxes)[0],
             class_names=dataset.class_names,
         )
     return panels

@@ -11,7 +11,7 @@ import numpy as np
 
 from mrcnn import presets
 from mrcnn.config import Config
-from mrcnn.geometry.conventions import CONVENTIONS
+from mrcnn.geometry.conventions import CONVENTIONS, rounds_anchors
 
 PATH = Path(__file__).parent.parent / "docs" / "systems.md"
 
@@ -31,7 +31,10 @@ FORMS: dict[str, tuple[type[Config], type[Config]]] = {
         presets.MaskRCNNBenchmarkC4,
         presets.MaskRCNNBenchmark,
     ),
+    "R-50-C4 of detectron2": (presets.Detectron2C4, presets.Detectron2),
     "Faster R-CNN": (presets.DetectronFasterRCNN, presets.Detectron),
+    "Fast R-CNN": (presets.DetectronFastRCNN, presets.Detectron),
+    "Fast R-CNN with VGG-16": (presets.FastRCNN, presets.PyFasterRCNN),
     "Faster R-CNN of MMDetection": (
         presets.MMDetectionFasterRCNN,
         presets.MMDetection,
@@ -141,9 +144,7 @@ def _anchors(config: Any) -> str:
 
 
 def _rounding(config: Any) -> str:
-    rounds = config.ROUND_ANCHORS
-    if rounds is None:
-        rounds = CONVENTIONS[config.GEOMETRY].round_anchors
+    rounds = rounds_anchors(config.ROUND_ANCHORS, config.GEOMETRY)
     return "rounded to pixels" if rounds else "with fractions"
 
 
@@ -163,7 +164,9 @@ def _straddle(config: Any) -> str:
 
 
 def _box_head(config: Any) -> str:
-    width = config.FPN_CLASSIF_FC_LAYERS_SIZE
+    width: Any = config.FPN_CLASSIF_FC_LAYERS_SIZE
+    if config.BOX_HEAD_DROPOUT:
+        width = f"{width}, {short(config.BOX_HEAD_DROPOUT)} dropped in training"
     return {
         "conv": f"2 fc of {width}, BatchNorm",
         "2fc": f"2 fc of {width}",
@@ -185,7 +188,9 @@ def _roi_pooling(config: Any) -> str:
     if not CONVENTIONS[config.GEOMETRY].sample_bins:
         return "sampled from corner to corner"
     where = "middle" if config.ROI_HALF_PIXEL else "corner"
-    return f"aligned, cells' values in their {where}"
+    count = config.ROI_BIN_SAMPLES
+    samples = f"{count}x{count} samples" if count else "as many samples as cells"
+    return f"aligned, {samples}, cells' values in their {where}"
 
 
 def _forced(config: Any) -> str:
@@ -236,6 +241,10 @@ TABLES: dict[str, list[Row]] = {
         ),
     ],
     "Anchors and proposals": [
+        Row(
+            "Proposals come from",
+            *chosen("RPN_BRANCH", {True: "the RPN", False: "the caller"}),
+        ),
         Row("Sides of anchors", ["RPN_ANCHOR_SCALES", "FEATURES"], _anchors),
         Row("Ratios, width / height", *counted("RPN_ANCHOR_RATIOS")),
         Row(
@@ -276,11 +285,15 @@ TABLES: dict[str, list[Row]] = {
         ),
         Row(
             "Features of a roi",
-            ["ROI_POOLING", "ROI_HALF_PIXEL", "GEOMETRY"],
+            ["ROI_POOLING", "ROI_HALF_PIXEL", "ROI_BIN_SAMPLES", "GEOMETRY"],
             _roi_pooling,
         ),
         Row("Cells of a roi", *counted("POOL_SIZE")),
-        Row("Box head", ["BOX_HEAD", "FPN_CLASSIF_FC_LAYERS_SIZE"], _box_head),
+        Row(
+            "Box head",
+            ["BOX_HEAD", "FPN_CLASSIF_FC_LAYERS_SIZE", "BOX_HEAD_DROPOUT"],
+            _box_head,
+        ),
         Row("Mask head", *masked(["MASK_HEAD", "MASK_HEAD_NORM"], _mask_head)),
         Row(
             "Mask patches",
@@ -308,6 +321,8 @@ TABLES: dict[str, list[Row]] = {
             _forced,
         ),
         Row("Crowds forbid from an IoU of", *counted("CROWD_IOU")),
+        Row("Share of a roi that crowds may cover", *counted("ROI_CROWD_COVER")),
+        Row("Background overlaps an object from", *counted("ROI_NEGATIVE_IOU_LOW")),
         Row("Rois", ["TRAIN_ROIS_PER_IMAGE", "ROI_POSITIVE_RATIO"], _rois),
         Row(
             "Beta of box losses, RPN / head",
@@ -381,7 +396,7 @@ def _form(name: str) -> str:
         for row in rows
         if row.say(config) != row.say(other) and row.say(config) != NONE
     ]
-    if not config.MASK_BRANCH:
+    if other.MASK_BRANCH and not config.MASK_BRANCH:
         changes.insert(0, "no mask branch")
     said = "\n".join(f"- {change}" for change in changes)
     title = f"**{name}**, `{preset.__name__}`"

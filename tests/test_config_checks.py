@@ -7,6 +7,7 @@ from mrcnn.config import Config
 from mrcnn.config_checks import RELATIONS, RULES, check_config, find_problems
 from mrcnn.knobs import DERIVED
 from mrcnn.system_knobs import SystemKnobs
+from mrcnn.training_knobs import TrainingKnobs
 
 NAN = math.nan
 
@@ -64,6 +65,8 @@ UNIT_RANGES = [
     "LEARNING_MOMENTUM",
     "BATCH_NORM_MOMENTUM",
     "ANCHOR_OFFSET",
+    "BOX_HEAD_DROPOUT",
+    "ROI_CROWD_COVER",
 ]
 NOT_NEGATIVE = [
     "VALIDATION_STEPS",
@@ -105,6 +108,7 @@ SWITCHES = [
     "RPN_CLIP_TO_WINDOW",
     "MASK_HEAD_NORM",
     "MASK_BRANCH",
+    "RPN_BRANCH",
     "ZERO_INIT_LATERALS",
     "PASTE_WITH_BORDER",
     "RPN_FORCED_KEEP_OWN",
@@ -167,6 +171,8 @@ BAD_VALUES = [
     ("MASK_HEAD", "mlp"),
     ("ROI_NUM_LEVELS", 0),
     ("ROI_POOLING", "average"),
+    *[("ROI_BIN_SAMPLES", bad) for bad in (-1, 0.5, None, True)],
+    *[("IMAGE_CHANNEL_ORDER", bad) for bad in ("bgr", "GRB", None, 3)],
     ("BOX_HEAD", "res5"),
     ("BOX_HEAD", "3fc"),
     ("BOX_HEAD", None),
@@ -203,6 +209,7 @@ BAD_VALUES = [
     ("OPTIMIZER", "adam"),
     ("PRECISION", "float16"),
     ("DETECTION_PRECISION", "bfloat16"),
+    ("RECOMPUTE_FEATURES", "yes"),
     ("EMA_DECAY", 1),
     ("EMA_DECAY", -0.5),
     ("SEED", None),
@@ -256,6 +263,8 @@ GOOD_VALUES = [
     ("PIXEL_STD", (58, 57, 57.5)),
     ("PIXEL_STD", np.ones(3)),
     ("PRE_NMS_LIMIT_TRAINING", None),
+    ("ROI_BIN_SAMPLES", 0),
+    ("IMAGE_CHANNEL_ORDER", "BGR"),
     ("BOX_HEAD", "4conv1fc"),
     ("RPN_ANCHOR_SCALES", np.array([8, 16, 32, 64, 128])),
     ("RPN_ANCHOR_RATIOS", (1,)),
@@ -282,7 +291,7 @@ def test_a_legal_value_passes(knob, value):
 
 
 def test_every_knob_and_every_computed_value_is_checked():
-    owners = [vars(Config), vars(SystemKnobs)]
+    owners = [vars(Config), vars(SystemKnobs), vars(TrainingKnobs)]
     assert RULES.keys() == {
         name for owner in owners for name in owner if name.isupper()
     }

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from mrcnn.geometry.boxes import denormalize_boxes, pairwise_iou
-from mrcnn.network import assemble_network, build_network, detector_of
+from mrcnn.geometry.conventions import CONVENTIONS
+from mrcnn.image_meta import compose_image_meta
+from mrcnn.network import (
+    assemble_network,
+    build_network,
+    detector_of,
+    given_proposals,
+)
 from mrcnn.network_anchors import anchors_for_image
 from tests.conftest import FIXTURES
 from tests.recipe import fill_by_recipe
@@ -267,3 +274,19 @@ def test_the_network_survives_saving_as_a_keras_file(tiny, rng, tmp_path):
     inputs = tiny_inputs(rng, 64, 64)
     for value, again in zip(tiny(inputs), loaded(inputs), strict=True):
         np.testing.assert_array_equal(np.asarray(value), np.asarray(again))
+
+
+@pytest.mark.parametrize("geometry", ["matterport", "aligned"])
+def test_the_callers_boxes_are_normalized_by_their_own_image_and_padding_stays(
+    geometry,
+):
+    shapes = [(64, 128, 3), (128, 64, 3)]
+    metas = [compose_image_meta(0, s, s, (0, 0, 0, 0), 1, [1]) for s in shapes]
+    rois = np.array([[[8, 16, 24, 48.5], [0, 0, 0, 0], [0, 0, 1, 2]]] * 2, "float32")
+    proposals = np.asarray(given_proposals(rois, np.array(metas, "float32"), geometry))
+    shift = CONVENTIONS[geometry].edge_shift
+    for row, (height, width, _) in zip(proposals, shapes, strict=True):
+        sides = np.array([height, width, height, width]) - shift
+        expected = (rois[0] - np.array([0, 0, shift, shift])) / sides
+        np.testing.assert_allclose(row[[0, 2]], expected[[0, 2]], rtol=1e-6)
+        assert row[1].tolist() == [0, 0, 0, 0]

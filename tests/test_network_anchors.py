@@ -1,6 +1,7 @@
 """Anchors of a network."""
 
 import numpy as np
+import pytest
 
 from mrcnn.network_anchors import anchors_for_image, pixel_anchors_for_image
 from tests.small_configs import GoldenConfig, TinyConfig
@@ -18,6 +19,14 @@ def test_rectangles_have_anchors_all_over():
     np.testing.assert_array_equal(centers.max(axis=0), [60, 124])
     normalized = anchors_for_image(TinyConfig(), (64, 128), "aligned")
     np.testing.assert_allclose(normalized * [64, 128, 64, 128], anchors, rtol=1e-6)
+
+
+def test_without_an_rpn_there_are_none():
+    config = TinyConfig()
+    config.RPN_BRANCH = False
+    for anchors_of in (anchors_for_image, pixel_anchors_for_image):
+        with pytest.raises(ValueError, match=r"detect\(images, proposals="):
+            anchors_of(config, (64, 64), "aligned")
 
 
 def test_a_callable_backbone_says_its_own_shapes():

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from mrcnn import network, network_anchors, network_layers
-from mrcnn.network_cache import ANCHOR_KNOBS, NETWORK_KNOBS, NetworkCache, settings_of
+from mrcnn.network_cache import (
+    ANCHOR_KNOBS,
+    MAX_ANCHORED_SHAPES,
+    NETWORK_KNOBS,
+    NetworkCache,
+    settings_of,
+)
 from tests.small_configs import TinyConfig
 
 
@@ -109,6 +115,34 @@ def test_anchors_follow_shape_geometry_and_knobs():
     assert len(cache.anchors(config, (64, 128), "aligned")) == 2 * len(square)
     config.RPN_ANCHOR_RATIOS = [1]
     assert 3 * len(cache.anchors(config, (64, 64), "aligned")) == len(square)
+
+
+def test_anchors_of_the_shapes_used_last_are_kept_and_no_others():
+    cache, config = NetworkCache(), TinyConfig()
+    square = cache.anchors(config, (64, 64), "aligned")
+    for number in range(2, 2 + MAX_ANCHORED_SHAPES - 1):
+        cache.anchors(config, (64, 64 * number), "aligned")
+    assert cache.anchors(config, (64, 64), "aligned") is square
+    wide = cache.anchors(config, (64, 192), "aligned")
+    cache.anchors(config, (640, 64), "aligned")
+    assert cache.anchors(config, (64, 64), "aligned") is square
+    assert cache.anchors(config, (64, 192), "aligned") is wide
+    for number in range(1, 1 + MAX_ANCHORED_SHAPES):
+        cache.anchors(config, (128, 64 * number), "aligned")
+    assert cache.anchors(config, (64, 64), "aligned") is not square
+
+
+def test_batches_of_all_shapes_share_one_graph():
+    cache, config = NetworkCache(), TinyConfig()
+    detector = cache.detector(config, "aligned", masks=False)
+    for count, height, width in [(1, 64, 64), (1, 64, 128), (2, 64, 64), (3, 128, 64)]:
+        metas = np.zeros((count, config.IMAGE_META_SIZE), "float64")
+        metas[:, 4:12] = [height, width, 3, 0, 0, height, width, 1]
+        images = np.zeros((count, height, width, 3), "float32")
+        anchors = cache.boxes_to_look_at(config, images, "aligned")
+        detections = detector.predict_on_batch([images, metas, anchors])
+        assert detections.shape == (count, 10, 6)
+    assert detector.predict_function.experimental_get_tracing_count() == 1
 
 
 def test_settings_compare_by_value():

@@ -64,13 +64,30 @@ def test_the_choices_of_systems_reach_their_parts():
     propose = network_layers.proposal_layer(config, "aligned")
     assert (propose.per_level, propose.clip_to_window) == (True, True)
 
-    config.ROI_HALF_PIXEL = True
-    assert network_layers.roi_align(config, "aligned", 7, "align").half_pixel
+    config.ROI_HALF_PIXEL, config.ROI_BIN_SAMPLES = True, 3
+    align = network_layers.roi_align(config, "aligned", 7, "align")
+    assert (align.half_pixel, align.bin_samples) == (True, 3)
 
     config.BOX_HEAD, config.MASK_HEAD_NORM = "2fc", False
+    config.BOX_HEAD_DROPOUT = 0.25
     boxes, masks = network_layers.box_head(config), network_layers.mask_head(config)
     layers = [*boxes.hidden, *masks.hidden]
     assert not [layer for layer in layers if isinstance(layer, BatchNorm)]
+    dropouts = [x for x in layers if isinstance(x, keras.layers.Dropout)]
+    assert [layer.rate for layer in dropouts] == [0.25, 0.25]
+
+
+def test_a_backbone_sees_colours_in_the_order_of_the_config(rng):
+    def backbone(image, **_):
+        return [image] * 4
+
+    config = TinyConfig()
+    config.BACKBONE = backbone
+    image = rng.normal(size=(1, 64, 64, 3)).astype("float32")
+    for order, expected in (("RGB", image), ("BGR", image[..., ::-1])):
+        config.IMAGE_CHANNEL_ORDER = order
+        stages = network_layers.stages(config, keras.ops.convert_to_tensor(image))
+        np.testing.assert_array_equal(stages[0], expected)
 
 
 def test_the_style_of_backbone_and_pyramid_is_the_configs():

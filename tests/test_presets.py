@@ -159,7 +159,8 @@ def test_each_preset_makes_a_network_that_detects(preset, rng):
     model = MaskRCNN(config=tiny_preset(preset))
     assert model.geometry == preset.GEOMETRY
     image = rng.integers(0, 256, (90, 120, 3), "uint8")
-    (found,) = model.detect([image])
+    boxes = None if preset.RPN_BRANCH else [[[10, 20, 70, 90], [0, 0, 90, 120]]]
+    (found,) = model.detect([image], proposals=boxes)
     assert found.image_shape == (90, 120)
     assert found.has_masks == preset.MASK_BRANCH
     if preset.MASK_BRANCH:
@@ -175,7 +176,7 @@ def test_the_forms_with_c4_share_the_last_stage_between_boxes_and_masks(rng):
     (level,) = parts.levels
     assert level.shape[-1] == 256
     # Of 5 scales and 3 ratios each.
-    assert parts.rpn_logits.shape[1:] == (None, 2)
+    assert parts.rpn.logits.shape[1:] == (None, 2)
     assert len(pixel_anchors_for_image(config, (96, 128), "aligned")) == 6 * 8 * 15
     pooled = rng.normal(size=(1, 2, 14, 14, 256)).astype("float32")
     seen = parts.seen_by_heads(pooled)

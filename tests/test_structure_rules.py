@@ -33,6 +33,11 @@ def changed(**knobs):
         {"STEM_STRIDE": 1, "BACKBONE_STRIDES": [1, 2, 4, 8, 16]},
         {"MASK_HEAD": "fc", "MASK_SHAPE": [20, 30]},
         {"MASK_BRANCH": False},
+        {"RPN_BRANCH": False},
+        {"RPN_BRANCH": False, "BACKBONE_STRIDES": [4, 8, 16, 32]},
+        {"RPN_BRANCH": False, "BACKBONE": lambda image, stage5, train_bn: None},
+        {"CHECKPOINT_MONITOR": "val_rpn_bbox_loss"},
+        {"MASK_BRANCH": False, "CHECKPOINT_MONITOR": "val_rpn_bbox_loss"},
     ],
 )
 def test_choices_that_fit_each_other_are_legal(knobs):
@@ -49,7 +54,31 @@ def test_choices_that_fit_each_other_are_legal(knobs):
         ({**C4, "MASK_SHAPE": [28, 28]}, r"MASK_SHAPE .* \[14, 14\], as large as"),
         ({"MASK_SHAPE": [14, 14]}, r"MASK_SHAPE .* \[28, 28\], twice"),
         ({"BOX_HEAD": "res5"}, "BOX_HEAD .* set FEATURES to 'C4'"),
+        (
+            {"RPN_BRANCH": False, "USE_RPN_ROIS": False},
+            "USE_RPN_ROIS .* give True, as RPN_BRANCH = False trains on the proposals",
+        ),
+        (
+            {"RPN_BRANCH": False, "CHECKPOINT_MONITOR": "val_rpn_class_loss"},
+            "CHECKPOINT_MONITOR .* such as 'val_loss', as RPN_BRANCH is False",
+        ),
+        (
+            {"MASK_BRANCH": False, "CHECKPOINT_MONITOR": "mrcnn_mask_loss"},
+            "CHECKPOINT_MONITOR .* as MASK_BRANCH is False",
+        ),
         ({"DILATED_STAGE5": True}, "levels of a pyramid halve"),
+        (
+            {"IMAGE_CHANNEL_ORDER": "BGR", "BACKBONE": "VGG16"},
+            "IMAGE_CHANNEL_ORDER .* give 'RGB', as VGG16 turns",
+        ),
+        (
+            {
+                "IMAGE_CHANNEL_ORDER": "BGR",
+                "IMAGE_CHANNEL_COUNT": 1,
+                "MEAN_PIXEL": [120.0],
+            },
+            "IMAGE_CHANNEL_ORDER .* give 'RGB', as IMAGE_CHANNEL_COUNT = 1",
+        ),
         (
             {**C4, "BOX_HEAD": "2fc", "DILATED_STAGE5": True, "MASK_SHAPE": [28, 28]},
             "DILATED_STAGE5 .* the head 'res5' alone",

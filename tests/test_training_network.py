@@ -215,6 +215,28 @@ def test_all_losses_are_what_numpy_makes_of_the_same_tensors(
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_without_an_rpn_the_heads_have_the_same_losses_on_the_same_rois(rng, geometry):
+    rois = np.pad(rois_around_objects(rng), [(0, 0), (0, 9), (0, 0)])
+    batch = {**batch_of(TrainingConfig(), geometry, SCENES), "input_rois": rois}
+    with_rpn = training_network(changed(USE_RPN_ROIS=False), geometry)
+    expected = losses_of(with_rpn, batch)
+    del batch["input_anchors"]
+
+    model = training_network(changed(RPN_BRANCH=False), geometry)
+
+    losses = losses_of(model, batch)
+    assert losses["num_positive_rois"] > 0
+    assert losses.keys() == {
+        "mrcnn_class_loss",
+        "mrcnn_bbox_loss",
+        "mrcnn_mask_loss",
+        "num_positive_rois",
+    }
+    assert losses == pytest.approx({name: expected[name] for name in losses}, rel=1e-4)
+    assert not [name for name in named_variables(model) if "rpn" in name]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_targets_are_those_of_the_scenes(rng, geometry):
     config = changed(RPN_TRAIN_ANCHORS_PER_IMAGE=128, USE_RPN_ROIS=False)
     model = training_network(config, geometry)

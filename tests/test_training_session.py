@@ -9,7 +9,7 @@ import pytest
 from mrcnn.data.shapes import ShapesDataset
 from mrcnn.data.transforms import HorizontalFlip, VerticalFlip
 from mrcnn.mask_rcnn import MaskRCNN
-from mrcnn.training_session import chosen_augmentation, spread_out
+from mrcnn.training_session import check_backend, chosen_augmentation, spread_out
 from tests.small_configs import TinyConfig
 from tests.training.event_files import pictures_in
 
@@ -142,3 +142,10 @@ def test_mirrored_images_are_the_default_and_can_be_left_out():
     assert chosen_augmentation(False) is None
     own = VerticalFlip()
     assert chosen_augmentation(own) is own
+
+
+def test_backends_that_only_detect_are_refused_with_the_remedy(monkeypatch):
+    check_backend()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"'jax'.*KERAS_BACKEND=tensorflow"):
+        check_backend()

@@ -86,8 +86,8 @@ def compute(config: Config, molded: np.ndarray, meta: np.ndarray) -> Computed:
     inner = [model.get_layer(name).output for name in names]
     outputs = [
         *parts.levels,
-        parts.rpn_logits,
-        parts.rpn_deltas,
+        parts.rpn.logits,
+        parts.rpn.deltas,
         *inner,
         model.outputs[0],
         model.outputs[3],

@@ -93,6 +93,17 @@ def checked(config: Config) -> Config:
     return config
 
 
+def with_rpn(config: Config) -> Config:
+    """The config, if its network proposes boxes itself; commands have no others."""
+    if not config.RPN_BRANCH:
+        raise Misuse(
+            "RPN_BRANCH = False looks at proposals of your own, which the commands do "
+            "not take. Use Python: model.detect(images, proposals=...), and "
+            "dataset.add_proposals(...) to train and evaluate"
+        )
+    return config
+
+
 def _value_of(text: str) -> Any:
     """A Python literal, or else the text itself: 512, True, (1, 2), pad64."""
     try:

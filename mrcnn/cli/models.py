@@ -12,6 +12,7 @@ from mrcnn.cli.configs import (
     checked,
     named_config,
     set_knobs,
+    with_rpn,
 )
 from mrcnn.cli.options import positive, several, whole_number
 from mrcnn.cli.terminal import Misuse
@@ -96,7 +97,9 @@ def load_model(
     if min_confidence is not None:
         config.DETECTION_MIN_CONFIDENCE = min_confidence
     check_class_names(class_names, config)
-    model = import_model_class()(config=checked(config), model_dir=options.logs)
+    model = import_model_class()(
+        config=with_rpn(checked(config)), model_dir=options.logs
+    )
     model.load_weights(path)
     if class_names is not None:
         model.class_names = ["BG", *class_names]

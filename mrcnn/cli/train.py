@@ -13,6 +13,7 @@ from mrcnn.cli.configs import (
     checked,
     named_config,
     set_knobs,
+    with_rpn,
     words_and_knobs,
 )
 from mrcnn.cli.models import (
@@ -263,7 +264,7 @@ def _fill_gaps(config: Config, dataset: "Dataset", name: str) -> None:
     config.NAME = config.NAME or name
     if config.NUM_CLASSES == Config.NUM_CLASSES:
         config.NUM_CLASSES = dataset.num_classes
-    checked(config)
+    with_rpn(checked(config))
     set_channels(dataset, config.IMAGE_CHANNEL_COUNT)
 
 

@@ -1,10 +1,10 @@
 """Augmentation of any make, applied so that masks go where the image goes.
 
 Accepted are the package's own transforms, imgaug's augmenters, albumentations'
-compositions and plain functions. Boxes are no part of it: they are measured on the
-masks afterwards.
+compositions and plain functions. Boxes of instances are no part of it: they are
+measured on the masks afterwards. Other boxes go where masks of them would go.
 
-Shapes: H W before, H' W' after, C channels, N instances.
+Shapes: H W before, H' W' after, C channels, N instances, R boxes.
 """
 
 import copy
@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from mrcnn.data.pixel_origins import moved_boxes, origin_masks, pixel_origins
 
 # Families are told by the package that an object's class, or a base of it, is from.
 _IMGAUG = ("imgaug", "imaug")
@@ -72,6 +74,42 @@ def apply_augmentation(
             "composition, a function(image, masks, rng) or a list of these is expected."
         )
     return _checked(changed, image, masks, augmentation)
+
+
+def augment_with_boxes(
+    augmentation: Any,
+    image: np.ndarray,
+    masks: np.ndarray,
+    boxes: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image, masks and boxes changed together.
+
+    Args:
+        augmentation: see `apply_augmentation`. It is given more masks than those of
+            the instances, after them; `pixel_origins.py` says what they tell
+        image: [H, W, C]
+        masks: bool [H, W, N]
+        boxes: [R, 4] pixels inside the image
+        rng: the only source of chance
+
+    Returns:
+        image [H', W', C], masks bool [H', W', N], boxes float32 [R', 4]. Boxes of
+        which nothing is left are left out. Where pixels move, boxes are of whole pixels
+        afterwards; elsewhere they stay as they are.
+    """
+    if not len(boxes):
+        return *apply_augmentation(augmentation, image, masks, rng), boxes
+    shape, count = image.shape, masks.shape[2]
+    origins = origin_masks(shape)
+    joined = np.concatenate([np.moveaxis(one, -1, 0) for one in (masks, origins)])
+    image, moved = apply_augmentation(
+        augmentation, image, np.moveaxis(joined, 0, -1), rng
+    )
+    if not np.array_equal(moved[..., count:], origins):
+        boxes, is_seen = moved_boxes(boxes, *pixel_origins(moved[..., count:], shape))
+        boxes = boxes[is_seen]
+    return image, moved[..., :count], boxes
 
 
 def _apply_imgaug(

@@ -1,7 +1,7 @@
 """From examples to the arrays that the training graph takes.
 
 Shapes: B images, h w molded height and width, C channels, K classes with background, G
-gt slots, R made-up rois.
+gt slots, R rois.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,9 @@ def collate(
         input_gt_boxes      float32 [B, G, 4]     pixels
         input_gt_masks      bool [B, ., ., G]     [h, w], or MINI_MASK_SHAPE; only with
                                                   MASK_BRANCH
-        input_rois          float32 [B, R, 4]     pixels; only where examples have any
+        input_rois          float32 [B, R, 4]     pixels; without RPN_BRANCH always, R
+                                                  = POST_NMS_ROIS_TRAINING; else only
+                                                  where examples have any
         ==================  ====================  ====================================
 
         Examples of unlike shapes are padded at the bottom and the right to common
@@ -69,8 +71,11 @@ def collate(
             shape = tuple(config.MINI_MASK_SHAPE)
         masks = _stack([example.masks for example in examples], (*shape, count))
         batch["input_gt_masks"] = masks
-    if len(examples[0].rois):
-        rois = np.stack([example.rois for example in examples])
+    num_rois = max(len(example.rois) for example in examples)
+    if not config.RPN_BRANCH:
+        num_rois = config.POST_NMS_ROIS_TRAINING
+    if num_rois:
+        rois = _stack([example.rois for example in examples], (num_rois, 4))
         batch["input_rois"] = rois.astype("float32")
     return batch
 

@@ -68,6 +68,13 @@ class CombinedDataset(Dataset):
         part, number = self._origin(image_id)
         return part.stated_sizes(number)
 
+    def load_proposals(self, image_id: int) -> np.ndarray:
+        """What was added here, or else what the dataset it comes from says."""
+        if "proposals" in self._info(image_id):
+            return super().load_proposals(image_id)
+        part, number = self._origin(image_id)
+        return part.load_proposals(number)
+
     def image_reference(self, image_id: int) -> str:
         """What the dataset it comes from says."""
         part, number = self._origin(image_id)
@@ -88,7 +95,8 @@ class CombinedDataset(Dataset):
                 known.append(name)
             numbers.append(known.index(name, 1))
         for number in part.image_ids:
-            info = part.image_info[number]
+            info = dict(part.image_info[number])
+            info.pop("proposals", None)  # the part may still be given others
             source = names.get(info["source"], info["source"])
             self.image_info.append({**info, "source": source})
             self._origins.append((len(self._numbers), int(number)))

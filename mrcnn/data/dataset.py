@@ -9,12 +9,14 @@ Shapes: H W the image, C channels, N instances.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mrcnn.data.annotation_files import PathLike
 from mrcnn.data.image_files import read_image
+from mrcnn.data.proposals import proposals_by_image
 
 if TYPE_CHECKING:
     from mrcnn.config import Config
@@ -84,6 +86,29 @@ class Dataset:
         self.image_info.append(
             {"id": image_id, "source": source, "path": path, **kwargs}
         )
+
+    def add_proposals(self, proposals: PathLike | Mapping[Any, Any]) -> None:
+        """Give the images added so far their proposals, by their ids at the source.
+
+        `proposals` are boxes [N, 4] by image id, or a json file of COCO results, see
+        `proposals_by_image`. Images that it leaves out have none to look at.
+        """
+        found = proposals_by_image(proposals)
+        image_ids = {str(info["id"]) for info in self.image_info}
+        if len(image_ids) < len(self.image_info):
+            raise ValueError(
+                "Several images of this dataset have the same id, so proposals cannot "
+                "be given by it. Give them to each of its sources apart, before they "
+                "are combined, or to add_image."
+            )
+        if image_ids.isdisjoint(found):
+            known, given = sorted(image_ids)[:3], sorted(found)[:3]
+            raise ValueError(
+                f"The proposals are of the images {given}…, but the dataset has "
+                f"{known}…: no image is in both. Give them by the ids of add_image."
+            )
+        for info in self.image_info:
+            info["proposals"] = found.get(str(info["id"]), [])
 
     def prepare(self, class_map: Any = None) -> None:
         """Number images and classes. Call it once all of them are added."""
@@ -186,6 +211,23 @@ class Dataset:
             self.describe_image(image_id),
         )
         return np.zeros((0, 0, 0), bool), np.zeros(0, "int32")
+
+    def load_proposals(self, image_id: int) -> Any:
+        """Boxes that training and evaluation look at without RPN_BRANCH; override it.
+
+        Returns:
+            [N, 4] (y1, x1, y2, x2) in pixels of the image as loaded, the best first.
+            Here, what was given to `add_image(..., proposals=...)` or `add_proposals`
+        """
+        proposals = self._info(image_id).get("proposals")
+        if proposals is None:
+            raise ValueError(
+                f"{self.describe_image(image_id)} has no proposals, which a network "
+                "with RPN_BRANCH = False needs. Give them to add_image(..., "
+                "proposals=boxes) or add_proposals, or override load_proposals; no "
+                "boxes at all are an empty list."
+            )
+        return proposals
 
     def stated_sizes(self, image_id: int) -> StatedSizes | None:
         """Boxes and areas to evaluate with in place of the masks' own; override it.

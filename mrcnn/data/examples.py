@@ -5,7 +5,7 @@ always measured on the masks. The image keeps its bytes; the mean pixel is subtr
 when batches are made.
 
 Shapes: H W height and width as loaded, h w molded height and width, C channels, N
-instances, K classes with background, R made-up rois.
+instances, K classes with background, R rois.
 """
 
 from typing import Any, NamedTuple
@@ -13,17 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.data.augmentation import apply_augmentation
+from mrcnn.data.augmentation import augment_with_boxes
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.image_files import fit_channels
 from mrcnn.data.mask_checks import checked_masks
+from mrcnn.data.proposals import checked_proposals
 from mrcnn.data.random_rois import random_rois
+from mrcnn.geometry.boxes import clip_boxes
 from mrcnn.geometry.masks import mask_bounds
 from mrcnn.geometry.mini_masks import mini_masks_resized
 from mrcnn.geometry.resizing import (
     ImageResize,
     apply_resize,
     plan_resize,
+    resize_boxes,
     resize_masks,
 )
 from mrcnn.image_meta import compose_image_meta
@@ -48,7 +51,8 @@ class Example(NamedTuple):
     """bool [h, w, N], or mini-masks of MINI_MASK_SHAPE."""
 
     rois: np.ndarray
-    """int32 [R, 4] pixels, made up around the boxes; R = 0 if none were asked for."""
+    """[R, 4] pixels: the dataset's proposals, or made up around the boxes; R = 0 if
+    neither were asked for."""
 
     num_left_out: int
     """Instances that `max_instances` had no room for."""
@@ -65,6 +69,7 @@ def load_example(
     use_mini_mask: bool | None = None,
     max_instances: int | None = None,
     num_rois: int = 0,
+    max_proposals: int = 0,
 ) -> Example:
     """One image of a dataset and its instances as training takes them.
 
@@ -79,14 +84,19 @@ def load_example(
         use_mini_mask: in place of USE_MINI_MASK
         max_instances: a random choice of so many is kept where there are more
         num_rois: how many rois to make up, see `random_rois`
+        max_proposals: how many of the dataset's proposals to take as rois at most, the
+            first ones
 
     Returns:
         The example. Instances that augmentation or crop leave nothing of are dropped;
         none at all may be left.
     """
     image, masks, class_ids = load_instances(dataset, config, image_id)
+    proposals = load_proposals(dataset, image_id, image.shape, max_proposals)
     if augmentation is not None:
-        image, masks = apply_augmentation(augmentation, image, masks, rng)
+        image, masks, proposals = augment_with_boxes(
+            augmentation, image, masks, proposals, rng
+        )
     if config.RESIZE_TO_FLOAT:
         image = image.astype("float32")
     plan = plan_resize(
@@ -112,13 +122,16 @@ def load_example(
         active_class_ids=active_class_ids(dataset, image_id),
     )
     boxes = boxes[kept]
+    rois = _resize_proposals(proposals, plan)
+    if num_rois:
+        rois = random_rois(plan.image_shape, boxes, num_rois, rng)
     return Example(
         image=apply_resize(image, plan),
         image_meta=image_meta,
         class_ids=class_ids[kept],
         boxes=boxes,
         masks=masks if len(kept) == masks.shape[2] else masks[..., kept],
-        rois=random_rois(plan.image_shape, boxes, num_rois, rng),
+        rois=rois,
         num_left_out=num_left_out,
     )
 
@@ -151,6 +164,17 @@ def load_instances(
     return image, masks, class_ids
 
 
+def load_proposals(
+    dataset: Dataset, image_id: int, image_shape: tuple[int, ...], count: int
+) -> np.ndarray:
+    """The first so many proposals of an image, checked. -> float32 [N, 4] pixels"""
+    if not count:
+        return np.zeros((0, 4), "float32")
+    reference = dataset.describe_image(image_id)
+    boxes = dataset.load_proposals(image_id)
+    return checked_proposals(boxes, image_shape, reference)[:count]
+
+
 def active_class_ids(dataset: Dataset, image_id: int) -> np.ndarray:
     """Which classes an image was annotated for: those of its source. -> int32 [K]"""
     source = dataset.image_info[image_id]["source"]
@@ -173,6 +197,13 @@ def _resize_instances(
         return mini_masks_resized(masks, plan, mini_shape)
     masks = resize_masks(masks, plan)
     return mask_bounds(masks), masks
+
+
+def _resize_proposals(proposals: np.ndarray, plan: ImageResize) -> np.ndarray:
+    """Those of which something is left. [N, 4] -> float32 [R, 4] molded pixels"""
+    boxes = clip_boxes(resize_boxes(proposals, plan), np.array(plan.window))
+    is_left = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    return boxes[is_left].astype("float32")
 
 
 def _choose_instances(

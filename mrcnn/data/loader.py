@@ -173,6 +173,8 @@ class Loader:
         source = self.dataset.image_info[image_id]["source"]
         is_augmented = source not in self.no_augmentation_sources
         is_alone = self.use_processes or not self.workers
+        most = config.POST_NMS_ROIS_TRAINING
+        makes_rois_up = config.RPN_BRANCH and not config.USE_RPN_ROIS
         with seeded_globals(entropy) if is_alone else nullcontext():
             return load_example(
                 self.dataset,
@@ -182,7 +184,8 @@ class Loader:
                 augmentation=self.augmentation if is_augmented else None,
                 min_dim=min_dim,
                 max_instances=config.MAX_GT_INSTANCES,
-                num_rois=0 if config.USE_RPN_ROIS else config.POST_NMS_ROIS_TRAINING,
+                num_rois=most if makes_rois_up else 0,
+                max_proposals=0 if config.RPN_BRANCH else most,
             )
 
     def _collate(self, loaded: "_Loaded") -> Batch | None:

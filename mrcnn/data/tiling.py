@@ -14,6 +14,8 @@ import numpy as np
 from mrcnn.data.aspect import image_shape_or
 from mrcnn.data.dataset import Dataset
 from mrcnn.data.mask_checks import checked_masks
+from mrcnn.data.proposals import checked_proposals
+from mrcnn.geometry.boxes import box_area, clip_boxes
 
 
 class Tile(NamedTuple):
@@ -92,6 +94,25 @@ class TiledDataset(Dataset):
         kept = seen[areas[seen] >= self.min_share * whole]
         return cut[..., kept], class_ids[kept]
 
+    def load_proposals(self, image_id: int) -> np.ndarray:
+        """What was added here, or else what of the image's own is on the tile.
+
+        A box with less of its area there than `min_share` is left out. -> [N, 4] pixels
+        of the tile
+        """
+        if "proposals" in self._info(image_id):
+            return super().load_proposals(image_id)
+        tile = self._info(image_id)["tile"]
+        boxes = checked_proposals(
+            self.dataset.load_proposals(tile.image_id),
+            self._whole_shapes[tile.image_id],
+            self.dataset.describe_image(tile.image_id),
+        )
+        corner = np.array([tile.y, tile.x] * 2, "float32")
+        cut = clip_boxes(boxes - corner, np.array([0, 0, tile.height, tile.width]))
+        area = box_area(cut)
+        return cut[(area > 0) & (area >= self.min_share * box_area(boxes))]
+
     def image_reference(self, image_id: int) -> str:
         """What the dataset says of the whole image."""
         return self.dataset.image_reference(self._info(image_id)["tile"].image_id)
@@ -106,8 +127,9 @@ class TiledDataset(Dataset):
 
     def _add_tiles(self, image_id: int, shape: tuple[int, int], overlap: int) -> None:
         info = dict(self.dataset.image_info[image_id])
-        # Annotations in pixels of the whole image would be wrong for a tile.
+        # What is in pixels of the whole image would be wrong for a tile.
         info.pop("annotations", None)
+        info.pop("proposals", None)
         height, width = image_shape_or(self.dataset, image_id, shape)
         self._whole_shapes[image_id] = height, width
         for y in tile_starts(height, shape[0], overlap):

@@ -4,16 +4,16 @@ Shapes: H W the image, C channels.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-
-import numpy as np
+from functools import partial
 
 from mrcnn.data.dataset import Dataset
 from mrcnn.evaluation.coco import CocoEvaluator
 from mrcnn.evaluation.records import FoundInstances
 from mrcnn.evaluation.summary import Evaluation
 
-Detect = Callable[[list[np.ndarray]], Sequence[FoundInstances]]
-"""Images [H, W, C] -> the instances in each."""
+Detect = Callable[..., Sequence[FoundInstances]]
+"""Images [H, W, C], and with `with_proposals` the `proposals` of each -> the instances
+in each."""
 
 
 def evaluate_dataset(
@@ -28,6 +28,7 @@ def evaluate_dataset(
     iou_threshold: float = 0.5,
     min_confidence: float | None = None,
     use_stated_sizes: bool = False,
+    with_proposals: bool = False,
 ) -> Evaluation:
     """What a detector finds in a dataset, held against its ground truth.
 
@@ -44,6 +45,7 @@ def evaluate_dataset(
         use_stated_sizes: whether ground truth has the boxes and areas that annotations
             state (`Dataset.stated_sizes`), as in COCO's published numbers; by default
             its masks say them, as in training
+        with_proposals: whether the detector is told the dataset's proposals
 
     Returns:
         the numbers, which are computed when asked for
@@ -55,7 +57,8 @@ def evaluate_dataset(
     evaluator = CocoEvaluator(dataset.class_names, max_detections=max_detections)
     for start in range(0, len(ids), batch_size):
         batch = ids[start : start + batch_size]
-        _evaluate_batch(detect, dataset, batch, evaluator, use_stated_sizes)
+        find = _with_proposals(detect, dataset, batch) if with_proposals else detect
+        _evaluate_batch(find, dataset, batch, evaluator, use_stated_sizes)
         if on_progress is not None:
             on_progress(start + len(batch), len(ids))
     return Evaluation(
@@ -64,6 +67,12 @@ def evaluate_dataset(
         iou_threshold=iou_threshold,
         min_confidence=min_confidence,
     )
+
+
+def _with_proposals(detect: Detect, dataset: Dataset, image_ids: list[int]) -> Detect:
+    """The detector as told the proposals of some images, whose turn it is."""
+    proposals = [dataset.load_proposals(image_id) for image_id in image_ids]
+    return partial(detect, proposals=proposals)
 
 
 def _evaluate_batch(

@@ -49,6 +49,9 @@ class AnchorGrid(NamedTuple):
     """[..., L, 2] as `feature_shapes`: (y, x) pixels from cell to cell of each image,
     where these are not the strides."""
 
+    offset: float = 0.0
+    """See `pyramid_anchors`."""
+
     def take_levels(self, indices: list[int]) -> "AnchorGrid":
         """The same with the levels of these indices, in their order."""
         return self._replace(
@@ -115,9 +118,11 @@ def _best_of_part(
 ) -> np.ndarray:
     """The same with anchors about the origin, [L, T, 4], for a few boxes."""
     strides = np.asarray(grid.feature_strides)[:, None]  # [L, 1]
-    step = (strides if grid.steps is None else grid.steps) * grid.anchor_stride
+    cell = strides if grid.steps is None else grid.steps
+    step, start = cell * grid.anchor_stride, cell * grid.offset
     counts = -(-np.asarray(grid.feature_shapes) // grid.anchor_stride)  # [..., L, 2]
     middles = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2  # [N, 1, 2]
-    nearest = np.clip(np.rint(middles / step), 0, counts - 1) * step  # [N, L, 2]
+    indices = np.clip(np.rint((middles - start) / step), 0, counts - 1)
+    nearest = start + indices * step  # [N, L, 2]
     anchors = np.tile(nearest, 2)[:, :, None] + around  # [N, L, T, 4]
     return pairwise_iou(anchors, boxes[:, None, None])[..., 0]

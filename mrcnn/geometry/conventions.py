@@ -55,3 +55,8 @@ CONVENTIONS: dict[str, Convention] = {
         pad_after_mean=True,
     ),
 }
+
+
+def rounds_anchors(stated: bool | None, geometry: GeometryName) -> bool:
+    """Whether anchors are rounded: as stated, or else as in the geometry."""
+    return CONVENTIONS[geometry].round_anchors if stated is None else stated

@@ -17,7 +17,7 @@ from mrcnn.geometry.arrays import (
     take_values,
     top_k,
 )
-from mrcnn.geometry.boxes import is_padding, pairwise_iou
+from mrcnn.geometry.boxes import is_padding, pairwise_cover, pairwise_iou
 
 NEGATIVE, NEUTRAL, POSITIVE = -1, 0, 1
 
@@ -167,6 +167,34 @@ def without_straddling(anchors: Array, window: Array) -> Array:
     starts_inside = xp.all(anchors[..., :2] >= window[..., :2], axis=-1, keepdims=True)
     ends_inside = xp.all(anchors[..., 2:] <= window[..., 2:], axis=-1, keepdims=True)
     return xp.where(starts_inside & ends_inside, anchors, 0)
+
+
+def without_crowded(
+    boxes: Array, gt_boxes: Array, gt_class_ids: Array, *, crowd_cover: float
+) -> Array:
+    """The boxes, zero where more than a share of one lies in a crowd.
+
+    Args:
+        boxes: [..., N, 4]
+        gt_boxes: [..., G, 4], unused rows zero
+        gt_class_ids: [..., G] 0 for padding, negative for crowds
+        crowd_cover: the share; 1 leaves all as they are
+
+    Returns:
+        [..., N, 4]
+    """
+    if crowd_cover >= 1:
+        return boxes
+    xp = array_namespace(boxes, gt_boxes)
+    is_crowd = gt_class_ids < 0
+
+    def uncovered() -> Array:
+        crowds = xp.where(is_crowd[..., None], gt_boxes, 0)
+        cover = pairwise_cover(boxes, crowds)  # [..., N, G]
+        most = xp.max(cover, axis=-1, keepdims=True, initial=0.0)
+        return xp.where(most > crowd_cover, 0, boxes)
+
+    return if_any(is_crowd, uncovered, lambda: boxes)
 
 
 def sample_matches(

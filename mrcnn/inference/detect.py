@@ -22,13 +22,20 @@ from mrcnn.inference.class_names import ClassNames
 from mrcnn.inference.images import list_images
 from mrcnn.inference.inputs import group_by_shape, mold, plan_images
 from mrcnn.inference.outputs import unmold
+from mrcnn.inference.proposals import (
+    Proposals,
+    list_proposals,
+    molded_proposals,
+    stack_rois,
+)
 from mrcnn.inference.results import Instances
 
 logger = logging.getLogger("mrcnn")
 
-Predict = Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]
-"""The network: molded images [B, h, w, C] and image metas [B, 12 + C] -> detections
-[B, D, 6] and mask patches [B, rows, S, S, C], [B, rows, S, S] or None."""
+Predict = Callable[..., tuple[Any, Any]]
+"""The network: molded images [B, h, w, C], image metas [B, 12 + C] and, without an RPN,
+rois [B, R, 4] in pixels of the molded image -> detections [B, D, 6] and mask patches
+[B, rows, S, S, C], [B, rows, S, S] or None."""
 
 
 def detect(
@@ -37,6 +44,7 @@ def detect(
     config: Config,
     predict: Predict,
     convention: Convention,
+    proposals: Any = None,
     batch_size: int | None = None,
     verbose: int = 0,
     masks: bool = True,
@@ -50,6 +58,8 @@ def detect(
         config: of the network
         predict: the network
         convention: of the network
+        proposals: what to look at without RPN_BRANCH, [N] arrays in pixels of the
+            images as loaded, see `checked_proposals`
         batch_size: images for one call of the network, BATCH_SIZE if None; batches
             hold images of one molded shape, and the last of a shape may be smaller
         verbose: 1 shows progress on stderr if there are several images
@@ -66,6 +76,7 @@ def detect(
         raise ValueError(f"batch_size is at least 1, but got {batch_size}.")
     sources = list_images(images, config.IMAGE_CHANNEL_COUNT)
     plans = plan_images(sources, config)
+    rois = molded_proposals(proposals, plans, config)
     unmold_image = partial(
         unmold,
         convention=convention,
@@ -89,6 +100,7 @@ def detect(
         instances = _detect_batch(
             np.stack([image.molded for image in batch]),
             np.stack([image.image_meta for image in batch]),
+            None if rois is None else [rois[index] for index in indices],
             predict,
             unmold_image,
             masks=masks,
@@ -108,6 +120,7 @@ def detect_molded(
     config: Config,
     predict: Predict,
     convention: Convention,
+    proposals: Any = None,
     masks: bool = True,
     mask_threshold: float | None = None,
     class_names: ClassNames | None = None,
@@ -121,6 +134,8 @@ def detect_molded(
         config: of the network
         predict: the network
         convention: of the network
+        proposals: what to look at without RPN_BRANCH, [B] arrays in pixels of the
+            molded images, see `checked_proposals`
         masks: whether instances have masks
         mask_threshold: share from which on a pixel belongs to the instance,
             MASK_THRESHOLD if None
@@ -137,10 +152,12 @@ def detect_molded(
         paste_with_border=config.PASTE_WITH_BORDER,
         class_names=class_names,
     )
+    shapes = [image.shape for image in molded_images]
+    rois = list_proposals(proposals, shapes, config)
     if not len(molded_images):
         return []
     instances = _detect_batch(
-        molded_images, image_metas, predict, unmold_image, masks=masks
+        molded_images, image_metas, rois, predict, unmold_image, masks=masks
     )
     _warn_of_cap(instances, config.DETECTION_MAX_INSTANCES)
     return instances
@@ -149,12 +166,14 @@ def detect_molded(
 def _detect_batch(
     molded_images: np.ndarray,
     image_metas: np.ndarray,
+    rois: Proposals | None,
     predict: Predict,
     unmold_image: Callable[..., Instances],
     *,
     masks: bool,
 ) -> list[Instances]:
-    detections, mask_patches = predict(molded_images, image_metas)
+    given = [] if rois is None else [stack_rois(rois)]
+    detections, mask_patches = predict(molded_images, image_metas, *given)
     detections = np.asarray(detections)
     logger.debug(
         "molded images %s, detections %s", molded_images.shape, detections.shape

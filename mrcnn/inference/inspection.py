@@ -42,6 +42,8 @@ def evaluate_tensors(
     """
     tensors = [_symbolic(model, title, tensor) for title, tensor in outputs]
     values = keras.Model(model.inputs, tensors)(list(inputs), training=False)
+    if len(tensors) == 1:
+        values = [values]  # Keras takes a single output out of its list
     named = zip(outputs, values, strict=True)
     result = OrderedDict(
         (title, keras.ops.convert_to_numpy(value)) for (title, _), value in named

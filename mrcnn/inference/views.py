@@ -15,8 +15,10 @@ import numpy as np
 from mrcnn.config import Config
 from mrcnn.geometry.resizing import SIDE_STEPS
 from mrcnn.inference.detect import show_progress
-from mrcnn.inference.images import list_images, load_image
+from mrcnn.inference.images import image_shape, list_images, load_image
+from mrcnn.inference.local_masks import mirror_boxes
 from mrcnn.inference.merging import merge_views
+from mrcnn.inference.proposals import Proposals, list_proposals
 from mrcnn.inference.results import Instances
 
 
@@ -27,8 +29,9 @@ class View(NamedTuple):
     scale: float = 1.0  # of the molded image's sides
 
 
-Detect = Callable[[list[np.ndarray]], list[Instances]]
-"""Images [H, W, C] of one batch -> the instances in each."""
+Detect = Callable[..., list[Instances]]
+"""Images [H, W, C] of one batch, and `proposals` of each or None -> the instances in
+each."""
 
 
 def list_views(flip: bool, scales: Sequence[float]) -> list[View]:
@@ -68,6 +71,7 @@ def detect_in_views(
     detectors: Sequence[tuple[View, Detect]],
     config: Config,
     *,
+    proposals: Any = None,
     batch_size: int | None = None,
     verbose: int = 0,
 ) -> list[Instances]:
@@ -77,6 +81,7 @@ def detect_in_views(
         images: any number of images of any shapes, see `list_images`
         detectors: [V] the views, and what finds instances in each
         config: of the network
+        proposals: what to look at without RPN_BRANCH, see `inference.detect.detect`
         batch_size: images that are read and handed to a detector at a time,
             BATCH_SIZE if None
         verbose: 1 shows progress on stderr if there are several images
@@ -88,13 +93,19 @@ def detect_in_views(
     if batch_size < 1:
         raise ValueError(f"batch_size is at least 1, but got {batch_size}.")
     sources = list_images(images, config.IMAGE_CHANNEL_COUNT)
+    shapes = [
+        image_shape(source, index, config.IMAGE_CHANNEL_COUNT)
+        for index, source in enumerate(sources)
+    ]
+    given = list_proposals(proposals, shapes, config)
     results: list[Instances] = []
     for start in range(0, len(sources), batch_size):
         batch = [
             load_image(source, start + i, config.IMAGE_CHANNEL_COUNT, config.MEAN_PIXEL)
             for i, source in enumerate(sources[start : start + batch_size])
         ]
-        results += _detect_batch(batch, detectors, config)
+        rois = None if given is None else given[start : start + batch_size]
+        results += _detect_batch(batch, rois, detectors, config)
         if verbose and len(sources) > 1:
             show_progress(len(results), len(sources))
     return results
@@ -102,10 +113,11 @@ def detect_in_views(
 
 def _detect_batch(
     images: list[np.ndarray],
+    proposals: Proposals | None,
     detectors: Sequence[tuple[View, Detect]],
     config: Config,
 ) -> list[Instances]:
-    by_view = [_look(images, view, detect) for view, detect in detectors]
+    by_view = [_look(images, proposals, view, detect) for view, detect in detectors]
     return [
         merge_views(
             found,
@@ -116,9 +128,15 @@ def _detect_batch(
     ]
 
 
-def _look(images: list[np.ndarray], view: View, detect: Detect) -> Iterable[Instances]:
+def _look(
+    images: list[np.ndarray], proposals: Proposals | None, view: View, detect: Detect
+) -> Iterable[Instances]:
     """What one view finds, in pixels of the images themselves."""
     if not view.is_mirrored:
-        return detect(images)
+        return detect(images, proposals=proposals)
+    if proposals is not None:
+        pairs = zip(proposals, images, strict=True)
+        proposals = [mirror_boxes(boxes, image.shape[1]) for boxes, image in pairs]
     mirror_images = [image[:, ::-1] for image in images]
-    return [instances.mirrored() for instances in detect(mirror_images)]
+    found = detect(mirror_images, proposals=proposals)
+    return [instances.mirrored() for instances in found]

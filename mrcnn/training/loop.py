@@ -241,7 +241,7 @@ class TrainingLoop:
 
 def _warn_of_no_objects(epoch: int, losses: dict[str, float]) -> None:
     """Boxes that teach nothing in a whole epoch come from data without objects."""
-    if losses.get("rpn_bbox_loss") == 0:
+    if losses.get("rpn_bbox_loss", losses.get("mrcnn_bbox_loss")) == 0:
         logger.warning(
             "No object taught the network anything in epoch %d. If your images show "
             "some, their masks may be empty or their class ids 0: dataset.check(config)"

@@ -1,6 +1,12 @@
 import pytest
 
-from mrcnn.cli.configs import checked, named_config, set_knobs, words_and_knobs
+from mrcnn.cli.configs import (
+    checked,
+    named_config,
+    set_knobs,
+    with_rpn,
+    words_and_knobs,
+)
 from mrcnn.cli.terminal import Misuse
 from mrcnn.config import Config
 
@@ -77,3 +83,11 @@ def test_a_wrong_value_is_misuse():
     config.RPN_ANCHOR_STRIDE = 0
     with pytest.raises(Misuse, match="RPN_ANCHOR_STRIDE"):
         checked(config)
+
+
+def test_networks_that_want_proposals_are_sent_to_python():
+    config = Config()
+    assert with_rpn(config) is config
+    config.RPN_BRANCH = False
+    with pytest.raises(Misuse, match=r"detect\(images, proposals=.*add_proposals"):
+        with_rpn(config)

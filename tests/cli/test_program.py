@@ -143,3 +143,12 @@ def test_a_reader_that_has_enough_is_no_error():
     )
     os.close(write)
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "detect"])
+def test_no_command_takes_proposals(command, data, weights, tmp_path, capsys):
+    folder = data / "images" if command == "detect" else data
+    words = [command, str(folder), "--weights", str(weights), "RPN_BRANCH=False"]
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, "--logs", str(tmp_path)])
+    assert "which the commands do not take" in capsys.readouterr().err

@@ -4,9 +4,16 @@ import imgaug.augmenters as iaa
 import numpy as np
 import pytest
 
-from mrcnn.data.augmentation import Compose, apply_augmentation
-from mrcnn.data.transforms import ColorJitter, HorizontalFlip, VerticalFlip
-from tests.scenes import draw_ellipse
+from mrcnn.data.augmentation import Compose, apply_augmentation, augment_with_boxes
+from mrcnn.data.transforms import (
+    ColorJitter,
+    HorizontalFlip,
+    LargeScaleJitter,
+    Rotate90,
+    VerticalFlip,
+)
+from mrcnn.geometry.masks import mask_bounds
+from tests.scenes import draw_ellipse, rectangle_scene
 
 GEOMETRIC = [
     iaa.Rot90(1),
@@ -59,6 +66,89 @@ def test_imgaug_leaves_masks_alone_where_only_colours_change(
     changed, same = apply_augmentation(augmenter, image, masks, rng)
     np.testing.assert_array_equal(same, masks)
     assert (changed != image).any()
+
+
+BOXES = [[3, 5, 40, 61], [20, 30, 21, 90], [0, 0, 64, 96], [33, 7, 50, 19]]
+
+
+def randomly_cropped(image, masks, rng):
+    """A function of the user's."""
+    y, x = rng.integers(0, 20, 2)
+    return image[y : y + 40, x : x + 50], masks[y : y + 40, x : x + 50]
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        *GEOMETRIC,
+        HorizontalFlip(1),
+        VerticalFlip(1),
+        Rotate90(),
+        [Rotate90(), iaa.Affine(rotate=20), ColorJitter()],
+        randomly_cropped,
+    ],
+    ids=lambda a: getattr(a, "__name__", type(a).__name__),
+)
+def test_boxes_equal_to_those_of_instances_stay_equal(augmentation, rng):
+    image, boxes, _, masks = rectangle_scene((64, 96), BOXES, [1] * 4)
+    num_left = 0
+    for _ in range(3):
+        moved, moved_masks, moved_boxes = augment_with_boxes(
+            augmentation, image, masks, boxes.astype("float32"), rng
+        )
+        bounds = mask_bounds(moved_masks)
+        bounds = bounds[bounds.any(axis=1)]
+        assert moved_masks.shape == (*moved.shape[:2], 4)
+        np.testing.assert_array_equal(moved_boxes, bounds)
+        num_left += len(bounds)
+    assert num_left > 0
+
+
+def test_boxes_are_scaled_like_masks_but_for_ties_between_two_pixels():
+    large = [BOXES[0], BOXES[2], BOXES[3]]
+    image, boxes, _, masks = rectangle_scene((64, 96), large, [1] * 3)
+    same = []
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        _, moved_masks, moved_boxes = augment_with_boxes(
+            LargeScaleJitter(0.5, 2.0), image, masks, boxes.astype("float32"), rng
+        )
+        bounds = mask_bounds(moved_masks)
+        bounds = bounds[bounds.any(axis=1)]
+        assert np.abs(moved_boxes - bounds).max() <= 1
+        same.append((moved_boxes == bounds).all())
+    assert np.mean(same) > 0.7
+
+
+@pytest.mark.parametrize("augmentation", [ColorJitter(), *COLOUR], ids=str)
+def test_boxes_keep_their_fractions_where_only_colours_change(
+    augmentation, bright_shapes, rng
+):
+    boxes = np.array([[1.25, 2.5, 30.75, 40.125]], "float32")
+    _, masks, same = augment_with_boxes(augmentation, *bright_shapes, boxes, rng)
+    np.testing.assert_array_equal(same, boxes)
+    np.testing.assert_array_equal(masks, bright_shapes[1])
+
+
+@pytest.mark.parametrize("with_boxes", [False, True])
+def test_boxes_change_nothing_for_image_and_masks(with_boxes, bright_shapes):
+    augmentation = [iaa.Affine(rotate=(-40, 40)), Rotate90(), LargeScaleJitter()]
+    boxes = np.array(BOXES, "float32")[: 4 * with_boxes]
+    expected = apply_augmentation(
+        augmentation, *bright_shapes, np.random.default_rng(3)
+    )
+    *changed, _ = augment_with_boxes(
+        augmentation, *bright_shapes, boxes, np.random.default_rng(3)
+    )
+    for one, other in zip(changed, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_boxes_of_which_nothing_is_left_are_left_out(bright_shapes, rng):
+    boxes = np.array([[0, 0, 8, 8], [20, 40, 60, 96]], "float32")
+    crop = iaa.Crop(px=(16, 0, 0, 32), keep_size=False)
+    _, _, left = augment_with_boxes(crop, *bright_shapes, boxes, rng)
+    assert left.tolist() == [[20 - 16, 40 - 32, 60 - 16, 96 - 32]]
 
 
 def test_imgaug_draws_from_the_generator_only(bright_shapes):

@@ -97,6 +97,22 @@ def test_made_up_rois_travel_with_the_batch():
     assert (batch["input_rois"][..., 2:] > batch["input_rois"][..., :2]).all()
 
 
+def test_proposals_are_padded_to_one_number():
+    made = config(RPN_BRANCH=False, POST_NMS_ROIS_TRAINING=5)
+    dataset = SceneDataset(numbered_scenes(3, shape=(64, 64)))
+    boxes = [[[1, 2, 3, 4]], [], [[4, 3, 20, 10], [0.5, 0, 64, 64]]]
+    dataset.add_proposals(dict(enumerate(boxes)))
+    for max_proposals in (0, 5):
+        examples = examples_of(dataset, made, max_proposals=max_proposals)
+        rois = collate(examples, made, pad_after_mean=True)["input_rois"]
+        assert rois.shape == (3, 5, 4)
+        assert rois.dtype == np.float32
+        for row, one in zip(rois, boxes, strict=True):
+            count = len(one) if max_proposals else 0
+            assert row[:count].tolist() == one[:count]
+            assert not row[count:].any()
+
+
 def test_a_batch_of_two_equals_two_batches_of_one():
     made = config()
     examples = examples_of(SceneDataset(numbered_scenes(2)), made)

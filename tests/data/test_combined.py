@@ -123,3 +123,17 @@ def test_nothing_and_unlike_channels_are_refused(parts):
     parts[0].channel_count = 4
     with pytest.raises(ValueError, match=r"\[3, 4\] channels"):
         Dataset.combine(parts)
+
+
+def test_proposals_are_those_of_the_parts_until_others_are_added(parts):
+    parts[0].add_proposals({0: [[0, 0, 1, 1]], 1: []})
+    combined = Dataset.combine(parts)
+    parts[1].add_proposals({0: [[0, 0, 2, 2]]})
+    found = [list(combined.load_proposals(image_id)) for image_id in range(3)]
+    assert found == [[[0, 0, 1, 1]], [], [[0, 0, 2, 2]]]
+    with pytest.raises(ValueError, match="before they are combined"):
+        combined.add_proposals({0: []})
+    alone = Dataset.combine(parts[:1])
+    alone.add_proposals({1: [[0, 0, 3, 3]]})
+    assert alone.load_proposals(1) == [[0, 0, 3, 3]]
+    assert len(alone.load_proposals(0)) == 0

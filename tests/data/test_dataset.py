@@ -36,6 +36,32 @@ def test_every_public_name_of_the_interface_is_there(dataset):
         assert name in vars(dataset), name
 
 
+def test_proposals_are_those_that_an_image_was_added_with(dataset):
+    dataset.add_image("zoo", 13, None, proposals=[[0, 1, 2, 3]])
+    assert dataset.load_proposals(2) == [[0, 1, 2, 3]]
+    with pytest.raises(ValueError, match=r"image 1 \(zoo.12, .*RPN_BRANCH = False"):
+        dataset.load_proposals(1)
+
+
+def test_proposals_can_be_added_by_the_ids_of_images(dataset, tmp_path):
+    dataset.add_proposals({"a1": [[0, 1, 2, 3]]})
+    assert dataset.load_proposals(0) == [[0, 1, 2, 3]]
+    assert len(dataset.load_proposals(1)) == 0
+    path = tmp_path / "proposals.json"
+    path.write_text(json.dumps([{"image_id": 12, "bbox": [5, 6, 7, 8], "score": 1}]))
+    dataset.add_proposals(path)
+    assert len(dataset.load_proposals(0)) == 0
+    assert dataset.load_proposals(1).tolist() == [[6, 5, 14, 12]]
+
+
+def test_proposals_of_other_images_are_refused(dataset):
+    with pytest.raises(ValueError, match=r"images \['a2'\]….*\['12', 'a1'\]…"):
+        dataset.add_proposals({"a2": []})
+    dataset.add_image("shop", 12, None)
+    with pytest.raises(ValueError, match="the same id"):
+        dataset.add_proposals({12: []})
+
+
 def test_prepare_numbers_classes_and_images(dataset):
     assert dataset.num_classes == 4
     assert dataset.class_ids.tolist() == [0, 1, 2, 3]

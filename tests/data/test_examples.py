@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from mrcnn.data.examples import active_class_ids, load_example, load_instances
-from mrcnn.data.transforms import HorizontalFlip, Rotate90
+from mrcnn.data.transforms import (
+    HorizontalFlip,
+    LargeScaleJitter,
+    Rotate90,
+    VerticalFlip,
+)
 from mrcnn.geometry.mini_masks import expand_masks
 from mrcnn.image_meta import parse_image_meta
 from tests.data.scene_dataset import SceneDataset, config
@@ -190,6 +195,82 @@ def test_an_image_of_a_source_without_classes_is_explained():
     dataset.prepare()
     with pytest.raises(ValueError, match=r"'Scenes', but the classes .*'scenes'"):
         active_class_ids(dataset, 1)
+
+
+def proposing(proposals, shape=(40, 64), boxes=BOXES) -> SceneDataset:
+    """A scene's dataset with proposals, in pixels of the scene."""
+    dataset = scene_dataset(shape=shape, boxes=boxes)
+    dataset.add_proposals({0: proposals})
+    return dataset
+
+
+def test_proposals_are_carried_over_with_the_image(rng):
+    made = config(IMAGE_MIN_DIM=80, IMAGE_MAX_DIM=128)
+    dataset = proposing([[4, 6, 30, 30], [0, 0, 0, 0], [0.5, 1.25, 40, 64]])
+    example = load_example(dataset, made, 0, rng=rng, max_proposals=9)
+    # 40 x 64 doubled is 80 x 128, padded by 24 above and below.
+    assert example.rois.tolist() == [[32, 12, 84, 60], [25, 2.5, 104, 128]]
+    assert example.rois.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "tolerance"),
+    [
+        # Boxes of instances are of the whole pixels that more than half is set of.
+        (None, 0.5),
+        (HorizontalFlip(1), 0.5),
+        ([VerticalFlip(1), Rotate90()], 0.5),
+        # Sampled twice, the second time 1.6 times as large.
+        (LargeScaleJitter(0.7, 1.4), 0.5 + 1.6),
+    ],
+)
+@pytest.mark.parametrize("mode", ["square", "pad64", "shorter_side", "crop"])
+def test_proposals_equal_to_gt_boxes_stay_so(augmentation, tolerance, mode):
+    boxes = [[4, 6, 30, 30], [10, 34, 36, 60], [8, 8, 14, 50], [0, 0, 40, 64]]
+    made = config(IMAGE_RESIZE_MODE=mode, USE_MINI_MASK=False)
+    dataset = SceneDataset([rectangle_scene((40, 64), boxes, [1, 2, 1, 2])])
+    dataset.add_proposals({0: boxes})
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        example = load_example(
+            dataset, made, 0, rng=rng, augmentation=augmentation, max_proposals=9
+        )
+        assert len(example.boxes) > 0
+        assert example.rois.shape == example.boxes.shape
+        assert np.abs(example.rois - example.boxes).max() <= tolerance
+
+
+def test_proposals_that_a_crop_leaves_nothing_of_are_dropped():
+    proposals = [[4, 6, 30, 30], [4, 600, 30, 620], [0, 0, 64, 640]]
+    dataset = proposing(proposals, (64, 640), proposals[:2])
+    made = config(IMAGE_RESIZE_MODE="crop")
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        example = load_example(dataset, made, 0, rng=rng, max_proposals=9)
+        assert 1 <= len(example.rois) <= 2
+        assert example.rois[-1].tolist() == [0, 0, 64, 64]
+
+
+def test_the_first_proposals_are_taken_and_none_unless_asked_for(rng):
+    dataset = proposing([[0, 0, 8, n + 1] for n in range(6)])
+    example = load_example(dataset, config(), 0, rng=rng, max_proposals=4)
+    assert example.rois[:, 3].tolist() == [1, 2, 3, 4]
+    assert load_example(dataset, config(), 0, rng=rng).rois.shape == (0, 4)
+    nothing = proposing([])
+    example = load_example(nothing, config(), 0, rng=rng, max_proposals=4)
+    assert example.rois.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (scene_dataset(), r"image 0 \(scenes.0\) has no proposals.*add_proposals"),
+        (proposing([[0, 0, 8, 70]]), r"Proposal 0 of image 0 \(scenes.0\)"),
+    ],
+)
+def test_proposals_that_are_missing_or_wrong_are_refused_by_name(dataset, message, rng):
+    with pytest.raises(ValueError, match=message):
+        load_example(dataset, config(), 0, rng=rng, max_proposals=4)
 
 
 def test_resized_images_may_keep_fractions():

@@ -306,3 +306,33 @@ def test_coco_with_crowds_and_empty_images_passes_through_an_epoch(data_folder):
     assert has_crowd
     assert counts.count(0) == 2
     assert 370 <= sum(counts) <= 382
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_an_rpn_batches_have_the_datasets_proposals(kind):
+    scenes = numbered_scenes(3, shape=(64, 64))
+    dataset = SceneDataset(scenes)
+    dataset.add_proposals({n: scene.boxes for n, scene in enumerate(scenes)})
+    made = config(RPN_BRANCH=False, POST_NMS_ROIS_TRAINING=3)
+    loader = loader_of(
+        dataset, made, kind=kind, augmentation=HorizontalFlip(0.5), batch_size=3
+    )
+    for epoch in range(3):
+        (batch,) = loader.epoch(epoch)
+        assert batch["input_rois"].shape == (3, 3, 4)
+        np.testing.assert_array_equal(
+            batch["input_rois"], batch["input_gt_boxes"][:, :3]
+        )
+
+
+def test_with_an_rpn_proposals_are_left_aside():
+    dataset = SceneDataset(numbered_scenes(3))
+    dataset.add_proposals({0: "not looked at"})
+    (batch,) = loader_of(dataset, batch_size=3).epoch(0)
+    assert "input_rois" not in batch
+
+
+def test_an_image_without_proposals_ends_the_epoch_by_name():
+    made = config(RPN_BRANCH=False)
+    with pytest.raises(RuntimeError, match=r"image \d \(scenes.*has no proposals"):
+        next(loader_of(SceneDataset(numbered_scenes(2)), made).epoch(0))

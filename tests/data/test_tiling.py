@@ -127,3 +127,23 @@ def test_an_overlap_that_tiles_cannot_have_is_refused(overlap):
     dataset = SceneDataset([rectangle_scene((40, 64), [], [])])
     with pytest.raises(ValueError, match="give 0 to 63"):
         TiledDataset(dataset, (64, 80), overlap)
+
+
+def test_proposals_are_cut_to_the_tiles_that_show_enough_of_them():
+    dataset = SceneDataset([rectangle_scene((64, 128), [], [])])
+    # A quarter of the first lies on the first tile; the second touches their border.
+    dataset.add_proposals({0: [[0, 60, 16, 76], [8, 32, 40, 64], [0, 0, 0, 0]]})
+    expected = {0.2: [1, 0], 0.25: [1, 0], 0.3: [0, 0], 0.0: [1, 0]}
+    for min_share, counts in expected.items():
+        tiled = TiledDataset(dataset, (64, 64), min_share=min_share)
+        first, second = (tiled.load_proposals(image_id) for image_id in range(2))
+        assert first.tolist() == [[0, 60, 16, 64]] * counts[0] + [[8, 32, 40, 64]]
+        assert second.tolist() == [[0, 0, 16, 12]]
+
+
+def test_tiles_may_be_given_proposals_of_their_own():
+    dataset = SceneDataset([rectangle_scene((64, 128), [], [])])
+    tiled = TiledDataset(dataset, (64, 64))
+    tiled.add_proposals({"0@0,64": [[1, 2, 3, 4]]})
+    assert tiled.load_proposals(1) == [[1, 2, 3, 4]]
+    assert len(tiled.load_proposals(0)) == 0

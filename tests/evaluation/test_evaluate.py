@@ -43,6 +43,22 @@ def test_every_image_is_detected_once_in_batches():
     assert [entry.num_gt for entry in evaluation.coco.per_class] == [4, 2]
 
 
+def test_the_detector_is_told_the_proposals_of_its_images_where_it_wants_them():
+    dataset = SceneDataset(SCENES)
+    dataset.add_proposals({n: [[0, 0, 8, n + 1]] for n in range(7)})
+    oracle, told = Oracle(), []
+
+    def detect(images, proposals):
+        told.append(proposals)
+        return oracle(images)
+
+    evaluate_dataset(
+        detect, dataset, image_ids=[6, 1, 3], batch_size=2, with_proposals=True
+    )
+    assert oracle.batches == [[6, 1], [3]]
+    assert told == [[[[0, 0, 8, 7]], [[0, 0, 8, 2]]], [[[0, 0, 8, 4]]]]
+
+
 def test_some_images_can_be_chosen():
     oracle = Oracle()
     evaluation = evaluate_dataset(

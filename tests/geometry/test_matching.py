@@ -13,6 +13,7 @@ from mrcnn.geometry.matching import (
     match_anchors,
     match_rois,
     sample_matches,
+    without_crowded,
     without_straddling,
 )
 
@@ -336,6 +337,39 @@ def test_rois_in_a_crowd_are_neutral_unless_they_are_positive(rois_matched):
     match, gt_indices = rois_matched(rois, [crowd, cat], [CROWD, CAT])
     assert match == [POSITIVE, NEUTRAL, NEGATIVE]
     assert gt_indices[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("crowd_cover", "is_kept"),
+    [(0.7, [True, False, True, False]), (0.0, [True, False, False, False]), (1, "all")],
+)
+def test_boxes_of_which_a_crowd_covers_too_much_are_zero(
+    as_array, crowd_cover, is_kept
+):
+    crowd, cat = [0, 0, 10, 20], [0, 0, 10, 25]
+    # The crowd covers nothing of the first, all of the second, 10 / 15 and 10 / 12.
+    boxes = [[0, 40, 10, 50], [2, 2, 8, 8], [0, 10, 10, 25], [0, 10, 10, 22]]
+    boxes = np.array(boxes, "float32")
+    kept = without_crowded(
+        as_array(boxes),
+        as_array(np.array([crowd, cat], "float32")),
+        as_array(np.array([CROWD, CAT], "int32")),
+        crowd_cover=crowd_cover,
+    )
+    expected = boxes if is_kept == "all" else boxes * np.array(is_kept)[:, None]
+    np.testing.assert_array_equal(kept, expected)
+
+
+def test_without_crowds_or_without_gt_no_box_is_crowded(as_array):
+    boxes = np.array([[0, 0, 10, 10]], "float32")
+    for gt_boxes, class_ids in ([[0, 0, 10, 10]], [CAT]), (np.zeros((0, 4)), []):
+        kept = without_crowded(
+            as_array(boxes),
+            as_array(np.array(gt_boxes, "float32")),
+            as_array(np.array(class_ids, "int32")),
+            crowd_cover=0.5,
+        )
+        np.testing.assert_array_equal(kept, boxes)
 
 
 # --- sampling

@@ -32,6 +32,14 @@ def test_inner_tensors_are_computed_by_tensor_and_by_name(model):
     np.testing.assert_array_equal(values["plus one"], [[3, 5, 7]])
 
 
+def test_a_single_tensor_is_computed_whatever_its_number_of_rows(model):
+    numbers = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    values = evaluate_tensors(model, [("twice", "doubled")], [numbers])
+    np.testing.assert_array_equal(values["twice"], 2 * numbers)
+    values = evaluate_tensors(model, [("twice", "doubled")], [numbers[:1]])
+    np.testing.assert_array_equal(values["twice"], 2 * numbers[:1])
+
+
 def test_an_ancestor_is_found_by_name_or_pattern(model):
     doubled = model.get_layer("doubled").output
     for name in ("doubled", "doubled:0", "doub.*"):

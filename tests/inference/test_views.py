@@ -11,8 +11,9 @@ def config() -> GoldenConfig:
     return GoldenConfig()
 
 
-def bright_box(images: list[np.ndarray]) -> list[Instances]:
+def bright_box(images: list[np.ndarray], proposals: None = None) -> list[Instances]:
     """A detector that finds what is white."""
+    assert proposals is None
     found = []
     for image in images:
         mask = (image > 200).all(axis=-1)
@@ -79,7 +80,7 @@ def test_a_mirrored_view_alone_is_turned_back(config):
 def test_images_are_read_a_batch_at_a_time(config, capsys):
     sizes = []
 
-    def detect(images: list[np.ndarray]) -> list[Instances]:
+    def detect(images: list[np.ndarray], proposals: None) -> list[Instances]:
         sizes.append(len(images))
         return bright_box(images)
 
@@ -100,3 +101,54 @@ def test_no_images_are_no_results(config):
     assert detect_in_views([], [(View(), bright_box)], config) == []
     with pytest.raises(ValueError, match="batch_size"):
         detect_in_views([], [(View(), bright_box)], config, batch_size=0)
+
+
+def boxes_as_found(
+    images: list[np.ndarray], proposals: list[np.ndarray]
+) -> list[Instances]:
+    """A detector that finds what it is told to look at."""
+    return [
+        Instances(boxes, np.ones(len(boxes)), np.ones(len(boxes)), image.shape[:2])
+        for boxes, image in zip(proposals, images, strict=True)
+    ]
+
+
+def test_proposals_move_with_the_view_and_are_turned_back(config):
+    config.RPN_BRANCH = False
+    images = [white_box(0, 0, 8, 8)] * 3
+    proposals = [[[5, 10, 25, 20], [0, 0, 0, 0]], [], [[0, 40, 10, 60]]]
+    detectors = [(View(is_mirrored), boxes_as_found) for is_mirrored in (False, True)]
+    for views in (detectors, detectors[1:]):
+        found = detect_in_views(
+            images, views, config, proposals=proposals, batch_size=2
+        )
+        assert [one.rois.tolist() for one in found] == [
+            [[5, 10, 25, 20]], [], [[0, 40, 10, 60]]
+        ]  # fmt: skip
+
+
+def test_a_mirrored_view_is_told_mirrored_proposals(config):
+    config.RPN_BRANCH = False
+    told = []
+
+    def detect(images, proposals):
+        told.extend(proposals)
+        return boxes_as_found(images, proposals)
+
+    detectors = [(View(False), detect), (View(True), detect)]
+    image = white_box(0, 0, 8, 8)  # 60 pixels wide
+    detect_in_views([image], detectors, config, proposals=[[[5, 10, 25, 20]]])
+    assert [boxes.tolist() for boxes in told] == [[[5, 10, 25, 20]], [[5, 40, 25, 50]]]
+
+
+def test_wrong_proposals_are_named_by_the_place_of_their_image(config):
+    config.RPN_BRANCH = False
+    proposals = [[], [], [[0, 0, 99, 99]]]
+    with pytest.raises(ValueError, match="Proposal 0 of image 2"):
+        detect_in_views(
+            [white_box(0, 0, 8, 8)] * 3,
+            [(View(), boxes_as_found)],
+            config,
+            proposals=proposals,
+            batch_size=1,
+        )

@@ -6,6 +6,7 @@ import pytest
 
 from mrcnn.data.shapes import ShapesDataset
 from mrcnn.mask_rcnn import MaskRCNN
+from tests.proposing import add_noisy_proposals
 from tests.small_presets import PRESETS, tiny_preset
 
 NUM_STEPS = 20
@@ -29,6 +30,7 @@ def test_a_preset_trains_detects_and_comes_back_from_its_file(preset, tmp_path):
     dataset = ShapesDataset()
     dataset.load_shapes(4, 96, 128)
     dataset.prepare()
+    add_noisy_proposals(dataset)
     config = tiny_preset(preset, IMAGES_PER_GPU=4, STEPS_PER_EPOCH=NUM_STEPS)
     model, losses = MaskRCNN(config=config, model_dir=tmp_path), Losses()
 
@@ -44,10 +46,11 @@ def test_a_preset_trains_detects_and_comes_back_from_its_file(preset, tmp_path):
     # Every batch holds the same four images.
     assert np.mean(losses.values[-3:]) < np.mean(losses.values[:3])
     image = dataset.load_image(0)
-    (found,) = model.detect([image])
+    boxes = None if preset.RPN_BRANCH else [dataset.load_proposals(0)]
+    (found,) = model.detect([image], proposals=boxes)
     model.keras_model.save_weights(tmp_path / "weights.h5")
     again = MaskRCNN(config=config, model_dir=tmp_path)
     assert again.load_weights(tmp_path / "weights.h5").is_complete
-    (found_again,) = again.detect([image])
+    (found_again,) = again.detect([image], proposals=boxes)
     np.testing.assert_allclose(found_again.boxes, found.boxes, atol=1e-3)
     np.testing.assert_allclose(found_again.scores, found.scores, atol=1e-4)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mrcnn.training.loop import groups_of
+from mrcnn.training.loop import _warn_of_no_objects, groups_of
 from tests.training.toys import (
     LOSSES,
     ToyBatches,
@@ -248,6 +248,21 @@ class EmptyBatches(ToyBatches):
 def test_an_epoch_without_objects_is_told(tmp_path, caplog, kind, warns):
     train_toy(saving_detector(), tmp_path, epochs=1, batches=lambda shard: kind())
     assert ("No object taught the network anything in epoch 1" in caplog.text) == warns
+
+
+@pytest.mark.parametrize(
+    ("losses", "warns"),
+    [
+        ({"rpn_bbox_loss": 0.0, "mrcnn_bbox_loss": 0.1}, True),
+        ({"rpn_bbox_loss": 0.1, "mrcnn_bbox_loss": 0.0}, False),
+        ({"mrcnn_bbox_loss": 0.0}, True),
+        ({"mrcnn_bbox_loss": 0.1}, False),
+        ({}, False),
+    ],
+)
+def test_boxes_tell_of_it_those_of_the_rpn_where_there_is_one(losses, warns, caplog):
+    _warn_of_no_objects(0, losses)
+    assert bool(caplog.text) == warns
 
 
 def test_groups_end_with_what_is_left():
