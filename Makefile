@@ -15,7 +15,7 @@ help:
 	@echo "make test-all  the slow learning tests too"
 	@echo "make check     formatting, lint, types, architecture"
 	@echo "make format    apply formatting and lint fixes"
-	@echo "make bench     print the speed and memory figures"
+	@echo "make bench     print the speed and memory figures; ARGS=--help tells of more"
 
 $(READY): requirements.txt setup.py
 	@echo "Setting up $(VENV) (about a minute)"
@@ -44,7 +44,7 @@ format: $(READY)
 	@$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	@$(BIN)/python -m benchmarks
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

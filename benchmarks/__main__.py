@@ -1,32 +1,49 @@
 """Prints the figures of all benchmarks, or of those that are named.
 
-python -m benchmarks
-python -m benchmarks geometry
+    python -m benchmarks
+    python -m benchmarks inference training --quick
+    python -m benchmarks torchvision --torchvision ~/torch/bin/python
+    python -m benchmarks matterport --peer ~/Mask_RCNN --peer-python ~/tf1/bin/python
+
+Peers are measured where they are installed. Times are those of the wall clock: on a
+machine with other work to do, look at ratios.
 """
 
-import argparse
+import sys
+import time
 
-from benchmarks import data, geometry, inference, results_memory, training
+from benchmarks import machine
+from benchmarks.options import parse_options
+from benchmarks.processes import run_apart
 
+# In the order in which they are run.
 BENCHMARKS = {
-    "data": data.run,
-    "geometry": geometry.run,
-    "inference": inference.run,
-    "results": results_memory.run,
-    "training": training.run,
+    "peak": "benchmarks.peak",
+    "startup": "benchmarks.startup",
+    "inference": "benchmarks.inference",
+    "training": "benchmarks.training",
+    "recompute": "benchmarks.recompute",
+    "torchvision": "benchmarks.torchvision_peer",
+    "matterport": "benchmarks.matterport_peer",
+    "memory": "benchmarks.memory",
+    "results": "benchmarks.results_memory",
+    "geometry": "benchmarks.geometry",
+    "data": "benchmarks.data",
 }
 
 
 def main() -> None:
     """Runs the benchmarks named on the command line, one after the other."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    names = parser.parse_args().names or list(BENCHMARKS)
-    unknown = sorted(set(names) - set(BENCHMARKS))
-    if unknown:
-        parser.error(f"no benchmark {unknown}: choose from {list(BENCHMARKS)}")
-    for name in names:
-        BENCHMARKS[name]()
+    options = parse_options(__doc__, list(BENCHMARKS), sys.argv[1:])
+    print(machine.describe(), flush=True)
+    start = time.perf_counter()
+    # Each in a fresh process, so that none finds what another has loaded.
+    failed = [
+        name for name in options.names if not run_apart(BENCHMARKS[name], options)
+    ]
+    print(f"\n{(time.perf_counter() - start) / 60:.0f} minutes in all")
+    if failed:
+        sys.exit(f"Benchmarks that ended in an error, told above: {failed}")
 
 
 if __name__ == "__main__":

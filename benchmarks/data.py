@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import loader_memory, rpn_targets
+from benchmarks.options import Options
 from benchmarks.timing import Row, Timing, print_table
 from mrcnn.config import Config
 from mrcnn.data.annotations import AnnotatedImage, AnnotationDataset, Outline
@@ -43,7 +44,7 @@ class InMemory(Dataset):
             self.pixels.append(_picture(rng))
             scaled = [
                 (y - cy) ** 2 / ry**2 + (x - cx) ** 2 / rx**2
-                for cy, cx, ry, rx in _ellipses(rng)
+                for cy, cx, ry, rx in _ellipses(rng, OBJECTS)
             ]
             self.masks.append(np.stack(scaled, axis=-1) <= 1)
         self.prepare()
@@ -57,14 +58,14 @@ class InMemory(Dataset):
         return self.masks[image_id], np.ones(OBJECTS, "int32")
 
 
-def run() -> None:
+def run(options: Options) -> None:
     """Prints the tables of this file."""
     rng = np.random.default_rng(0)
     title = "Milliseconds an image, 480 x 640 to 1024 x 1024, 20 objects, batches of 2"
     with tempfile.TemporaryDirectory() as folder:
         datasets = {
             "in memory": InMemory(rng),
-            "JPEG and polygons": _on_disk(rng, Path(folder)),
+            "JPEG and polygons": make_dataset(rng, Path(folder)),
         }
         for name, dataset in datasets.items():
             print_table(f"{title}, {name}", _rows(dataset))
@@ -90,6 +91,31 @@ def _rows(dataset: Dataset) -> list[Row]:
             speed = f"{1 / timing.median:.0f} images/s"
             rows.append(Row(f"{workers} {kind}{'es' * processes}, {speed}", timing))
     return rows
+
+
+def make_dataset(
+    rng: np.random.Generator, folder: Path, objects: int = OBJECTS, classes: int = 1
+) -> AnnotationDataset:
+    """JPEG files with ellipses as polygons of 40 corners.
+
+    All are of one class; `classes` is how many the dataset knows.
+    """
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    images = []
+    for number in range(IMAGES):
+        path = folder / f"{number}.jpg"
+        Image.fromarray(_picture(rng)).save(path)
+        outlines = []
+        for cy, cx, ry, rx in _ellipses(rng, objects):
+            points = np.stack([cx + rx * np.cos(angles), cy + ry * np.sin(angles)], -1)
+            outlines.append(Outline("ellipse", [points.ravel().tolist()]))
+        shape = (HEIGHT, WIDTH)
+        images.append(AnnotatedImage(str(number), str(path), shape, outlines))
+    dataset = AnnotationDataset()
+    names = ["ellipse", *(f"class {number}" for number in range(2, classes + 1))]
+    dataset.add_annotated_images("disk", images, names)
+    dataset.prepare()
+    return dataset
 
 
 def _time(dataset: Dataset, **options: object) -> Timing:
@@ -126,24 +152,6 @@ def _one_core() -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
-def _on_disk(rng: np.random.Generator, folder: Path) -> AnnotationDataset:
-    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    images = []
-    for number in range(IMAGES):
-        path = folder / f"{number}.jpg"
-        Image.fromarray(_picture(rng)).save(path)
-        outlines = []
-        for cy, cx, ry, rx in _ellipses(rng):
-            points = np.stack([cx + rx * np.cos(angles), cy + ry * np.sin(angles)], -1)
-            outlines.append(Outline("ellipse", [points.ravel().tolist()]))
-        shape = (HEIGHT, WIDTH)
-        images.append(AnnotatedImage(str(number), str(path), shape, outlines))
-    dataset = AnnotationDataset()
-    dataset.add_annotated_images("disk", images)
-    dataset.prepare()
-    return dataset
-
-
 def _picture(rng: np.random.Generator) -> np.ndarray:
     """Soft colours with some noise, as a photo has. -> uint8 [H, W, 3]"""
     y, x = np.mgrid[:HEIGHT, :WIDTH][..., None] / 50
@@ -152,7 +160,7 @@ def _picture(rng: np.random.Generator) -> np.ndarray:
     return np.clip(128 + 50 * waves + noise, 0, 255).astype("uint8")
 
 
-def _ellipses(rng: np.random.Generator) -> np.ndarray:
+def _ellipses(rng: np.random.Generator, count: int) -> np.ndarray:
     """(centre y, centre x, radius y, radius x) up to 300 pixels wide. -> [N, 4]"""
-    centers = rng.uniform((0, 0), (HEIGHT, WIDTH), (OBJECTS, 2))
-    return np.concatenate([centers, rng.uniform(20, 150, (OBJECTS, 2))], axis=1)
+    centers = rng.uniform((0, 0), (HEIGHT, WIDTH), (count, 2))
+    return np.concatenate([centers, rng.uniform(20, 150, (count, 2))], axis=1)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.transform import resize
 
+from benchmarks.options import Options
 from benchmarks.timing import Row, print_table, time_call
 from mrcnn.geometry.mask_coding import encode_local_rle
 from mrcnn.geometry.masks import (
@@ -25,7 +26,7 @@ MINI_SHAPE = (56, 56)
 PASTE = {"threshold": 0.5, "whole_pixel_paste": False}
 
 
-def run() -> None:
+def run(options: Options) -> None:
     """Prints the tables of this file."""
     rng = np.random.default_rng(0)
     print_table("Ground truth: 480 x 640 pixels, 20 instances, to 1024", _down(rng))

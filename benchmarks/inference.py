@@ -1,60 +1,86 @@
-"""Seconds an image to detect, by stage and by number of detections, and memory.
+"""Seconds an image to detect, by stage, precision and number of detections, and memory.
 
 Weights are the recipe's, which give a photo-like image dozens of boxes; every setting
-runs in a process of its own, so that its peak memory is its own.
+runs in a process of its own, so that its peak memory is its own. A stage's floor counts
+the stage's operations.
 """
 
 import argparse
-import json
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import Row, Timing, print_table, time_call
+from benchmarks.known_figures import AIMS_DETECT, DETECT, print_estimates, scaled
+from benchmarks.operations import count_multiply_adds, floor_seconds
+from benchmarks.options import Options
+from benchmarks.peak import PRECISIONS, measured_peak
+from benchmarks.pictures import blocks
+from benchmarks.processes import answer, measure_apart, peak_mb
+from benchmarks.timing import Row, Timing, print_table, time_call, time_in_turn
 
 SIDE = 1024
-REPEATS, WARMUP = 5, 2
 SETTINGS = [("resnet50", 100), ("resnet50", 10), ("resnet101", 100), ("resnet101", 10)]
-AIMS_MS = {("resnet50", 100): 3600.0}
 
 
-def run() -> None:
-    """Prints one table for each setting."""
-    for backbone, detections in SETTINGS:
-        command = [sys.executable, "-m", "benchmarks.inference", backbone]
-        done = subprocess.run(
-            [*command, str(detections)], capture_output=True, text=True, check=True
+def run(options: Options) -> None:
+    """Prints one table for each setting, of ResNet-50 alone unless all are wanted."""
+    pairs, aims = {}, {}
+    for backbone, detections in SETTINGS if options.full else SETTINGS[:2]:
+        with_stages = str(int(detections == 100))
+        report = measure_apart(
+            __name__, backbone, str(detections), str(options.repeats), with_stages
         )
-        report = json.loads(done.stdout.splitlines()[-1])
-        rows = [Row(what, Timing(*timing)) for what, timing in report["stages"]]
-        aim = AIMS_MS.get((backbone, detections))
-        rows.append(Row("detect", Timing(*report["detect"]), aim))
-        rows.append(Row("detect in bfloat16", Timing(*report["half"])))
+        rows = [Row(what, Timing(*t), floor=f) for what, t, f in report["stages"]]
+        for precision, (timing, floor, peak) in report["detect"].items():
+            what = f"detect, {precision}"
+            rows.append(Row(what, Timing(*timing), floor=floor, peak_mb=peak))
+            known = scaled(DETECT[backbone], report["peaks"]["float32"])
+            what = f"{backbone}, {detections} detections, {precision}"
+            pairs[what] = Timing(*timing), known
+            aims[what] = AIMS_DETECT[detections, precision]
+        speeds = " and ".join(f"{peak / 1e9:.0f}" for peak in report["peaks"].values())
         print_table(
-            f"{backbone}, {SIDE} x {SIDE}, {report['count']} detections, float32; "
-            f"peak memory {report['peak_mb']:.0f} MB",
+            f"{backbone}, {SIDE} x {SIDE}, {report['count']} detections; convolutions "
+            f"alone {speeds} GFLOP/s",
             rows,
         )
+    print_estimates("detect", pairs, aims)
 
 
-def measure(backbone: str, detections: int) -> dict[str, Any]:
+def measure(
+    backbone: str, detections: int, repeats: int, with_stages: bool
+) -> dict[str, Any]:
     """Times of one setting, in this process."""
     model, image = make_model(backbone, detections)
-    results = model.detect([image])  # traces the graph
-    whole = time_call(lambda: model.detect([image]), REPEATS, WARMUP)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    stages = list(stage_times(model, image).items())
-    model.config.DETECTION_PRECISION = "mixed_bfloat16"
+
+    def detect(precision: str) -> Any:
+        model.config.DETECTION_PRECISION = precision
+        return model.detect([image])
+
+    count, memory = 0, {}
+    for precision in PRECISIONS:
+        count = len(detect(precision)[0])  # traces the graph
+        memory[precision] = peak_mb()
+    times = time_in_turn(
+        {precision: lambda p=precision: detect(p) for precision in PRECISIONS}, repeats
+    )
+    peaks = {precision: measured_peak(precision) for precision in PRECISIONS}
+    work = count_multiply_adds(model.keras_model, (1, SIDE, SIDE), rois=count).total()
     return {
-        "count": len(results[0]),
-        "detect": whole,
-        "half": time_call(lambda: model.detect([image]), REPEATS, WARMUP),
-        "stages": stages,
-        "peak_mb": peak_mb,
+        "count": count,
+        "peaks": peaks,
+        "detect": {
+            precision: (
+                times[precision],
+                floor_seconds(work, peaks[precision]),
+                memory[precision],
+            )
+            for precision in PRECISIONS
+        },
+        "stages": stage_rows(model, image, count, peaks["float32"], repeats)
+        if with_stages
+        else [],
     }
 
 
@@ -74,45 +100,67 @@ def make_model(backbone: str, detections: int) -> tuple[Any, np.ndarray]:
 
     model = MaskRCNN(config=BenchmarkConfig())
     fill_by_recipe(model.keras_model)
-    rng = np.random.default_rng(0)
-    blocks = rng.integers(0, 256, (32, 32, 3)).astype("uint8")
-    return model, np.kron(blocks, np.ones((24, 32, 1), "uint8"))  # 768 x 1024
+    return model, blocks(768, SIDE)
 
 
-def stage_times(model: Any, image: np.ndarray) -> dict[str, Timing]:
-    """Time of each stage: of the graph up to its end, less that up to its beginning."""
-    import keras
+def stage_rows(
+    model: Any, image: np.ndarray, count: int, peak: float, repeats: int
+) -> list[tuple[str, Timing, float | None]]:
+    """Stages of `detect` in float32: name, time and floor.
 
-    network = model.keras_model
+    A stage takes what the graph takes up to its end, less that up to its beginning.
+    Normalizations are no part of convolutions here, as they are in `detect`.
+    """
     molded, metas, windows = model.mold_inputs([image])
     inputs = [molded, metas, model.get_anchors(molded.shape[1:])[None]]
+    parts = stage_ends(model.keras_model)
+    calls = {
+        name: lambda part=part: part.predict_on_batch(inputs)
+        for name, part in parts.items()
+    }
+    times = time_in_turn(calls, repeats)
+    work = {
+        name: count_multiply_adds(part, (1, SIDE, SIDE), rois=count).total()
+        for name, part in parts.items()
+    }
+    rows: list[tuple[str, Timing, float | None]] = [
+        ("molding", host_time(lambda: model.mold_inputs([image])), None)
+    ]
+    before, done = Timing(0.0, 0.0, 0.0, 0.0), 0
+    for name, end in times.items():
+        pairs = zip(end, before, strict=True)
+        timing = Timing(*(max(after - earlier, 0.0) for after, earlier in pairs))
+        floor = floor_seconds(work[name] - done, peak) or None
+        rows.append((name, timing, floor))
+        before, done = end, work[name]
+    detections, patches = (
+        parts["mask head"].predict_on_batch(inputs)[i] for i in (0, 1)
+    )
+    found, shapes = (detections[0], patches[0]), (image.shape, molded.shape[1:])
+    unmold = host_time(lambda: model.unmold_detections(*found, *shapes, windows[0]))
+    return [*rows, ("unmolding", unmold, None)]
 
-    def up_to(*layers: str) -> Timing:
-        outputs = [network.get_layer(name).output for name in layers]
-        part = keras.Model(network.inputs, outputs)
-        return time_call(lambda: part.predict_on_batch(inputs), REPEATS, WARMUP)
+
+def stage_ends(network: Any) -> dict[str, Any]:
+    """The network up to the end of each stage."""
+    import keras
 
     levels = [f"fpn_p{level}" for level in (2, 3, 4, 5, 6)]
     ends = {
-        "backbone": up_to("res5c_out"),
-        "pyramid": up_to(*levels),
-        "region proposal network": up_to("rpn_class", "rpn_bbox"),
-        "proposals": up_to("ROI"),
-        "box head": up_to("mrcnn_class", "mrcnn_bbox"),
-        "detections": up_to("mrcnn_detection"),
-        "mask head": up_to("mrcnn_detection", "mrcnn_mask"),
+        "backbone": ["res5c_out"],
+        "pyramid": levels,
+        "region proposal network": ["rpn_class", "rpn_bbox"],
+        "proposals": ["ROI"],
+        "box head": ["mrcnn_class", "mrcnn_bbox"],
+        "choice of detections": ["mrcnn_detection"],
+        "mask head": ["mrcnn_detection", "mrcnn_mask"],
     }
-    times = {"molding": host_time(lambda: model.mold_inputs([image]))}
-    before = Timing(0.0, 0.0, 0.0)
-    for stage, end in ends.items():
-        pairs = zip(end, before, strict=True)
-        times[stage] = Timing(*(max(after - earlier, 0.0) for after, earlier in pairs))
-        before = end
-    detections, patches = network(inputs)[0], network(inputs)[3]
-    found = np.asarray(detections)[0], np.asarray(patches)[0]
-    shapes = image.shape, molded.shape[1:], windows[0]
-    times["unmolding"] = host_time(lambda: model.unmold_detections(*found, *shapes))
-    return times
+    return {
+        stage: keras.Model(
+            network.inputs, [network.get_layer(name).output for name in names]
+        )
+        for stage, names in ends.items()
+    }
 
 
 def host_time(function: Callable[[], Any]) -> Timing:
@@ -121,12 +169,21 @@ def host_time(function: Callable[[], Any]) -> Timing:
 
 
 def main() -> None:
-    """Measures one setting and prints it as JSON; called by `run`."""
+    """Measures one setting; called by `run`."""
     parser = argparse.ArgumentParser(prog="benchmarks.inference")
     parser.add_argument("backbone")
     parser.add_argument("detections", type=int)
+    parser.add_argument("repeats", type=int)
+    parser.add_argument("with_stages", type=int)
     options = parser.parse_args()
-    print(json.dumps(measure(options.backbone, options.detections)))
+    answer(
+        measure(
+            options.backbone,
+            options.detections,
+            options.repeats,
+            bool(options.with_stages),
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Memory that a long epoch of batches leaves behind, worker processes included."""
 
 import multiprocessing
-import os
 from pathlib import Path
 
+from benchmarks.processes import resident_mb
+from benchmarks.timing import print_cells
 from mrcnn.config import Config
 from mrcnn.data.loader import Loader
 from mrcnn.data.shapes import ShapesDataset
@@ -28,12 +29,13 @@ def run() -> None:
     if not Path("/proc/self/statm").exists():
         print("\nThe memory of processes is read from /proc, which is missing here.")
         return
-    print(f"\nGrowth from batch {WARMUP} to {STEPS}, resident memory in MB")
-    for workers, use_processes in ((0, False), (2, False), (2, True)):
-        kind = "processes" if use_processes else "threads"
-        what = f"{workers} {kind}" if workers else "no workers"
-        growth = measure(workers, use_processes)
-        print(f"{what:14} {growth:8.1f}   aim below {AIM_MB}")
+    ways = {"no workers": (0, False), "2 threads": (2, False), "2 processes": (2, True)}
+    rows = [[what, f"{measure(*way):.1f}", f"{AIM_MB}"] for what, way in ways.items()]
+    print_cells(
+        f"Growth from batch {WARMUP} to {STEPS}, resident memory",
+        ["", "MB", "aim, below"],
+        rows,
+    )
 
 
 def measure(workers: int, use_processes: bool) -> float:
@@ -53,18 +55,15 @@ def measure(workers: int, use_processes: bool) -> float:
     before = now = 0.0
     for step, _ in enumerate(loader.epoch(0), 1):
         if step == WARMUP:
-            before = resident_mb()
+            before = _resident_mb()
         # While the last batches are made, workers are still there.
         if step == STEPS:
-            now = resident_mb()
+            now = _resident_mb()
     return now - before
 
 
-def resident_mb() -> float:
-    """Memory of this process and of those it has started."""
-    ids = [os.getpid(), *(child.pid for child in multiprocessing.active_children())]
-    pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in ids]
-    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
+def _resident_mb() -> float:
+    return resident_mb([child.pid for child in multiprocessing.active_children()])
 
 
 if __name__ == "__main__":

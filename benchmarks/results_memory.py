@@ -4,27 +4,27 @@
 memory beyond the image is that of molding, unmolding and the results.
 """
 
-import json
-import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from benchmarks.options import Options
+from benchmarks.processes import answer, measure_apart, peak_mb
+from benchmarks.timing import print_cells
+
 HEIGHT, WIDTH, COUNT = 3000, 4000, 300
 AIM_MB = 500
 
 
-def run() -> None:
+def run(options: Options) -> None:
     """Prints the growth of the process after each step."""
-    command = [sys.executable, "-m", "benchmarks.results_memory"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    steps = json.loads(done.stdout.splitlines()[-1])
-    print(f"\nResults: {COUNT} detections on {WIDTH} x {HEIGHT}, peak growth in MB")
-    for what, megabytes in steps:
-        print(f"{what:40} {megabytes:8.0f}   aim below {AIM_MB}")
+    rows = [
+        [what, f"{megabytes:.0f}", f"{AIM_MB}"]
+        for what, megabytes in measure_apart(__name__)
+    ]
+    title = f"Results: {COUNT} detections on {WIDTH} x {HEIGHT}, growth of the peak"
+    print_cells(title, ["", "MB", "aim, below"], rows)
 
 
 def measure() -> list[tuple[str, float]]:
@@ -75,10 +75,5 @@ def stand_in(molded: np.ndarray, metas: np.ndarray) -> tuple[np.ndarray, np.ndar
     return detections[None].astype("float32"), patches[None]
 
 
-def peak_mb() -> float:
-    """Most memory that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 if __name__ == "__main__":
-    print(json.dumps(measure()))
+    answer(measure())

@@ -1,132 +1,183 @@
-"""Seconds a training step and peak memory, data loading included.
+"""Seconds a training step and peak memory; and what data cost in it.
 
 512 × 512, batch 2, ResNet-50, 81 classes, 200 rois, 5 objects an image. Every setting
 runs in a process of its own, so that its peak memory is its own.
 """
 
 import argparse
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
-from statistics import median
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import Row, Timing, print_table
+from benchmarks.data import make_dataset
+from benchmarks.known_figures import AIMS_TRAIN, TRAIN, print_estimates, scaled
+from benchmarks.operations import count_multiply_adds, floor_seconds
+from benchmarks.options import Options
+from benchmarks.peak import measured_peak
+from benchmarks.processes import answer, measure_apart, peak_mb
+from benchmarks.timing import (
+    Row,
+    Timing,
+    measure_in_turn,
+    print_ratios,
+    print_table,
+    time_call,
+)
+from mrcnn.config import Config
+from mrcnn.data.loader import Loader
+from mrcnn.data.transforms import HorizontalFlip
+from mrcnn.geometry.conventions import CONVENTIONS
 
-SIDE, NUM_OBJECTS, NUM_STEPS, WARMUP = 512, 5, 7, 2
+SIDE, BATCH_SIZE, NUM_OBJECTS, WARMUP = 512, 2, 5, 2
 SETTINGS = [
     ("all", "float32"),
     ("heads", "float32"),
     ("all", "mixed_bfloat16"),
     ("heads", "mixed_bfloat16"),
 ]
-AIMS_MS = {("all", "float32"): 6000.0, ("heads", "float32"): 4000.0}
+# The shortest step, in which data weigh most.
+DATA_SETTING = ("heads", "mixed_bfloat16")
+EPOCH_STEPS = 5
+AIM_DATA = 1.05
 
 
-def run() -> None:
-    """Prints one line for each setting."""
-    rows = []
+class BenchmarkConfig(Config):
+    """The setting that other systems were measured in."""
+
+    NAME = "benchmark"
+    BACKBONE = "resnet50"
+    NUM_CLASSES = 81
+    IMAGES_PER_GPU = BATCH_SIZE
+    IMAGE_MIN_DIM = SIDE
+    IMAGE_MAX_DIM = SIDE
+
+
+def run(options: Options) -> None:
+    """Prints one line for each setting, and what data cost."""
+    rows, positives = [], 0
+    pairs, aims = {}, {}
     for layers, precision in SETTINGS:
-        command = [sys.executable, "-m", "benchmarks.training", layers, precision]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        report = json.loads(done.stdout.splitlines()[-1])
-        what = f"{layers}, {precision}, peak {report['peak_mb']:.0f} MB"
-        aim = AIMS_MS.get((layers, precision))
-        rows.append(Row(what, Timing(*report["seconds"]), aim))
-    print_table(f"Training step, ResNet-50, {SIDE} x {SIDE}, batch 2", rows)
-
-
-def measure(layers: str, precision: str) -> dict[str, Any]:
-    """Time of single steps and peak memory, in this process."""
-    import keras
-
-    from mrcnn.model import MaskRCNN
-
-    class StepTimes(keras.callbacks.Callback):
-        """Notes when each step ends."""
-
-        def on_train_begin(self, logs: Any = None) -> None:
-            self.ends = [time.perf_counter()]
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            self.ends.append(time.perf_counter())
-
-    watch = StepTimes()
-    with tempfile.TemporaryDirectory() as folder:
-        model = MaskRCNN("training", make_config(precision), folder)
-        model.train(
-            make_dataset(),
-            epochs=1,
-            layers=layers,
-            custom_callbacks=[watch],
-            verbose=0,
-            tensorboard=False,
+        report = measure_apart(
+            __name__, "steps", layers, precision, str(options.repeats)
         )
-    seconds = np.diff(watch.ends)[WARMUP:].tolist()
+        positives = report["positives"]
+        rows.append(
+            Row(
+                f"{layers}, {precision}",
+                Timing(*report["timing"]),
+                floor=report["floor"],
+                peak_mb=report["peak_mb"],
+            )
+        )
+        pairs[f"{layers}, {precision}"] = (
+            Timing(*report["timing"]),
+            scaled(TRAIN[layers], report["peak"]),
+        )
+        aims[f"{layers}, {precision}"] = AIMS_TRAIN[layers, precision]
+    size = f"{SIDE} x {SIDE}, batch {BATCH_SIZE}, {positives} positive rois"
+    print_table(f"Training step, ResNet-50, {size}", rows)
+    print_estimates("Training step", pairs, aims)
+    what = ", ".join(DATA_SETTING)
+    found = measure_apart(__name__, "data", *DATA_SETTING, str(options.repeats))
+    print_ratios(
+        "Training step with JPEG files and polygons to one with a batch at hand",
+        {what: (Timing(*found["from files"]), Timing(*found["at hand"]))},
+        {what: AIM_DATA},
+    )
+
+
+def measure_steps(layers: str, precision: str, repeats: int) -> dict[str, Any]:
+    """Time of single steps and peak memory, in this process."""
+    from benchmarks.steps import Steps
+
+    config = make_config(precision)
+    with tempfile.TemporaryDirectory() as folder:
+        (batch,) = make_loader(config, Path(folder), num_steps=1).epoch(0)
+    steps = Steps(config, layers)
+    timing = time_call(lambda: steps(batch), repeats, WARMUP)
+    memory = peak_mb()
+    positives = steps.count_positives(batch)
+    work = count_multiply_adds(
+        steps.network, (BATCH_SIZE, SIDE, SIDE), rois=positives, training=True
+    )
     return {
-        "seconds": [median(seconds), min(seconds), max(seconds)],
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "timing": timing,
+        "floor": floor_seconds(work.total(), measured_peak(precision)),
+        "peak": measured_peak("float32"),
+        "peak_mb": memory,
+        "positives": positives,
     }
 
 
-def make_config(precision: str) -> Any:
-    """The setting that other systems were measured in."""
-    from mrcnn.config import Config
+def measure_data(layers: str, precision: str, repeats: int) -> dict[str, Timing]:
+    """Time of a step with data made meanwhile, and with the same batches at hand."""
+    from benchmarks.steps import Steps
 
-    class BenchmarkConfig(Config):
-        NAME = "benchmark"
-        BACKBONE = "resnet50"
-        NUM_CLASSES = 81
-        IMAGES_PER_GPU = 2
-        IMAGE_MIN_DIM = SIDE
-        IMAGE_MAX_DIM = SIDE
-        STEPS_PER_EPOCH = NUM_STEPS
-        PRECISION = precision
+    config = make_config(precision)
+    steps = Steps(config, layers)
+    with tempfile.TemporaryDirectory() as folder:
+        loader = make_loader(config, Path(folder), EPOCH_STEPS)
+        batches = list(loader.epoch(0))
+        return measure_in_turn(
+            {
+                "from files": lambda: spent_in_step(steps, loader.epoch(0)),
+                "at hand": lambda: spent_in_step(steps, batches),
+            },
+            repeats,
+        )
 
-    return BenchmarkConfig()
+
+def spent_in_step(
+    step: Callable[[Any], Any], batches: Iterable[Any]
+) -> tuple[float, float]:
+    """What a step takes after the first, its batch included; see `spent_in`."""
+    ends = []
+    for batch in batches:
+        step(batch)
+        ends.append((time.perf_counter(), time.process_time()))
+    wall, processor = (np.subtract(ends[-1], ends[0]) / (len(ends) - 1)).tolist()
+    return wall, processor
 
 
-def make_dataset() -> Any:
-    """Images of noise with rectangles for objects."""
-    from mrcnn.data.dataset import Dataset
+def make_config(precision: str) -> Config:
+    """The setting in a precision."""
+    config = BenchmarkConfig()
+    config.PRECISION = precision
+    return config
 
-    class Rectangles(Dataset):
-        """Objects all over the image, of one of 80 classes each."""
 
-        def load_image(self, image_id: int) -> np.ndarray:
-            rng = np.random.default_rng(image_id)
-            return rng.integers(0, 256, (SIDE, SIDE, 3), "uint8")
-
-        def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
-            rng = np.random.default_rng(image_id)
-            masks = np.zeros((SIDE, SIDE, NUM_OBJECTS), bool)
-            for index in range(NUM_OBJECTS):
-                y, x = rng.integers(0, SIDE - 200, 2)
-                height, width = rng.integers(40, 200, 2)
-                masks[y : y + height, x : x + width, index] = True
-            return masks, rng.integers(1, 81, NUM_OBJECTS)
-
-    dataset = Rectangles()
-    for class_id in range(1, 81):
-        dataset.add_class("benchmark", class_id, f"class {class_id}")
-    for image_id in range(16):
-        dataset.add_image("benchmark", image_id, None)
-    dataset.prepare()
-    return dataset
+def make_loader(config: Config, folder: Path, num_steps: int) -> Loader:
+    """Of pictures with outlined objects in JPEG files, with one thread."""
+    dataset = make_dataset(
+        np.random.default_rng(0),
+        folder,
+        objects=NUM_OBJECTS,
+        classes=config.NUM_CLASSES - 1,
+    )
+    return Loader(
+        dataset,
+        config,
+        convention=CONVENTIONS["aligned"],
+        augmentation=HorizontalFlip(),
+        steps_per_epoch=num_steps,
+        workers=1,
+    )
 
 
 def main() -> None:
-    """Measures one setting and prints it as JSON; called by `run`."""
+    """Measures one setting; called by `run`."""
     parser = argparse.ArgumentParser(prog="benchmarks.training")
+    parser.add_argument("what", choices=["steps", "data"])
     parser.add_argument("layers")
     parser.add_argument("precision")
-    options = parser.parse_args()
-    print(json.dumps(measure(options.layers, options.precision)))
+    parser.add_argument("repeats", type=int)
+    given = parser.parse_args()
+    measure = measure_steps if given.what == "steps" else measure_data
+    answer(measure(given.layers, given.precision, given.repeats))
 
 
 if __name__ == "__main__":
