@@ -120,7 +120,9 @@ def test_boxes_are_scaled_like_masks_but_for_ties_between_two_pixels():
     assert np.mean(same) > 0.7
 
 
-@pytest.mark.parametrize("augmentation", [ColorJitter(), *COLOUR], ids=str)
+@pytest.mark.parametrize(
+    "augmentation", [ColorJitter(), *COLOUR], ids=lambda one: type(one).__name__
+)
 def test_boxes_keep_their_fractions_where_only_colours_change(
     augmentation, bright_shapes, rng
 ):
