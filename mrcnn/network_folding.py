@@ -1,8 +1,9 @@
-"""The same network in fewer and shorter steps, for detection alone.
+"""The same network in fewer and shorter steps.
 
-Normalizations are folded into convolutions, and convolutions may compute in half
-precision. Weights are shared with the network that is made faster, so training and
-loading go on as before, and files do not change.
+Normalizations that apply fixed statistics are folded into convolutions: all of them at
+detection, frozen ones in training. For detection, convolutions may compute in half
+precision besides. Weights are shared with the network that is made faster, so training
+and loading go on as before, and files do not change.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.folded_conv import FoldedConv, covers_map
 from mrcnn.layers.per_roi import PerRoi
 from mrcnn.layers.precision import FULL, computing_in
+from mrcnn.layers.recomputed import Recomputed
 from mrcnn.layers.tensorflow_ops import KERNELS_ARE_USABLE, trace_for_all_shapes
 
 
@@ -51,14 +53,21 @@ def build_detector(model: keras.Model, precision: str = FULL) -> Detector:
     return detector
 
 
-def fold_norms(model: keras.Model) -> keras.Model:
+def fold_norms(model: keras.Model, *, only_frozen: bool = False) -> keras.Model:
     """A model that computes what another does at detection, on the same weights.
 
     Every `BatchNorm` whose input is the output of a convolution, and nobody else's
     input, goes into that convolution; the convolution may be wrapped in `PerRoi`.
     Convolutions over a whole map become matrix products, see `FoldedConv`.
+
+    Args:
+        model: gradients go through its weights as before
+        only_frozen: leaves normalizations alone that learn in training, so that the
+            model computes what the other does there, too
+
+    Layers are chosen by name in the other model: a folded one has the weights of two.
     """
-    norms = _norms_by_convolution(model)
+    norms = _norms_by_convolution(model, only_frozen=only_frozen)
     folded_away = {norm.name for norm in norms.values() if norm is not None}
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -66,6 +75,9 @@ def fold_norms(model: keras.Model) -> keras.Model:
             return args[0]
         if layer.name in norms:
             return _folded(layer, norms[layer.name])(*args)
+        if isinstance(layer, Recomputed):
+            inner = fold_norms(layer, only_frozen=only_frozen)
+            return Recomputed(inner.inputs[0], inner.outputs[0], name=layer.name)(*args)
         return layer(*args, **kwargs)
 
     return keras.models.clone_model(
@@ -73,7 +85,9 @@ def fold_norms(model: keras.Model) -> keras.Model:
     )
 
 
-def _norms_by_convolution(model: keras.Model) -> dict[str, BatchNorm | None]:
+def _norms_by_convolution(
+    model: keras.Model, *, only_frozen: bool
+) -> dict[str, BatchNorm | None]:
     """What gains: the name of a convolution, and the normalization after it, if any."""
     nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
     uses = Counter(
@@ -83,7 +97,9 @@ def _norms_by_convolution(model: keras.Model) -> dict[str, BatchNorm | None]:
     norm_after = {
         id(node.arguments.keras_tensors[0]): node.operation
         for node in nodes
-        if isinstance(node.operation, BatchNorm) and calls[id(node.operation)] == 1
+        if isinstance(node.operation, BatchNorm)
+        and calls[id(node.operation)] == 1
+        and (node.operation.frozen or not only_frozen)
     }
     found: dict[str, BatchNorm | None] = {}
     for node in nodes:

@@ -3,11 +3,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mrcnn.geometry.boxes import pairwise_iou
 from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.folded_conv import FoldedConv
 from mrcnn.layers.per_roi import PerRoi
+from mrcnn.layers.recomputed import Recomputed
 from mrcnn.network import assemble_network, detector_of
 from mrcnn.network_anchors import anchors_for_image
 from mrcnn.network_folding import build_detector, fold_norms
@@ -140,3 +142,54 @@ def test_convolutions_over_a_whole_roi_become_matrix_products(rng):
     inner = {layer.name: layer.layer for layer in folded.layers[1:]}
     assert {type(inner[name]) for name in ("wide", "narrow")} == {FoldedConv}
     assert inner["wide"].norm is None
+
+
+def two_convolutions(model_class: type[keras.Model] = keras.Model) -> keras.Model:
+    """Two with a normalization each, the first of which is frozen."""
+    image = features = keras.Input((6, 6, 2))
+    for name, frozen in (("first", True), ("second", False)):
+        features = keras.layers.Conv2D(3, 3, name=name)(features)
+        features = BatchNorm(frozen=frozen, name=f"{name}_norm")(features)
+    return model_class(image, features)
+
+
+def step_through(model: keras.Model, images: np.ndarray) -> tuple:
+    """Value and gradients of a loss in training."""
+    weights = [weight.value for weight in model.trainable_weights]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(images, training=True)[..., 0] ** 3)
+    return loss.numpy(), [one.numpy() for one in tape.gradient(loss, weights)]
+
+
+def test_in_training_frozen_normalizations_alone_are_folded(rng):
+    model = two_convolutions()
+    give_statistics(model, rng)
+    images = rng.normal(size=(4, 6, 6, 2)).astype("float32")
+    before = model.get_weights()
+    value, gradients = step_through(model, images)
+    after = model.get_weights()
+    model.set_weights(before)
+
+    folded = fold_norms(model, only_frozen=True)
+    assert names_of(folded, BatchNorm) == ["second_norm"]
+    folded_value, folded_gradients = step_through(folded, images)
+
+    assert folded_value == pytest.approx(value, rel=1e-4)
+    # Of two kernels with their biases, and of the second's scale and shift.
+    assert len(gradients) == 6
+    for expected, gradient in zip(gradients, folded_gradients, strict=True):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(gradient, expected, atol=1e-4 * scale + 1e-3)
+    for expected, weight in zip(after, model.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-5)
+
+
+def test_what_is_recomputed_is_folded_inside(rng):
+    image = keras.Input((6, 6, 2))
+    model = keras.Model(image, two_convolutions(Recomputed)(image))
+    folded = fold_norms(model, only_frozen=True)
+    (inner,) = [one for one in folded.layers if isinstance(one, Recomputed)]
+    assert names_of(inner, FoldedConv) == ["first"]
+    assert names_of(inner, BatchNorm) == ["second_norm"]
+    images = rng.normal(size=(2, 6, 6, 2)).astype("float32")
+    np.testing.assert_allclose(folded(images), model(images), atol=1e-5)

@@ -1,9 +1,9 @@
 """A convolution that does the work of the normalization behind it, in its best form.
 
-At detection a batch normalization is a fixed scale and shift of each channel, and the
-convolution before it can apply both: with scaled kernels and another bias, a feature
-map is gone through once instead of three times. And a kernel as large as the map is
-one matrix product, which processors do better than convolutions.
+A batch normalization at detection, and a frozen one always, is a fixed scale and shift
+of each channel, and the convolution before it can apply both: with scaled kernels and
+another bias, a feature map is gone through once instead of three times. And a kernel as
+large as the map is one matrix product, which processors do better than convolutions.
 
 Shapes: B images, h w a feature map, F channels.
 """
@@ -22,8 +22,8 @@ class FoldedConv(keras.layers.Layer):
 
     Holds the two layers and folds their weights anew at every call, so it follows them
     wherever they are trained or loaded; that costs little beside the convolution. Goes
-    by the moving statistics always, so it is for detection alone. It is not saved: the
-    two layers are.
+    by the moving statistics always, also in training. It is not saved: the two layers
+    are.
 
     Inputs:
         features: [B, h, w, F]

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from mrcnn.layers.precision import FULL, computing_in
+from mrcnn.network_folding import fold_norms
 
 LOSS_ENDING = "_loss"
 
@@ -27,6 +28,8 @@ class Forward:
         precision: see `computing_in`
 
     Attributes:
+        network: whose layers have their own names, and learn
+        running: what computes, on the same weights
         loss_names: in the network's order
         resting: weights that do not learn; a pass in training may move some of them
     """
@@ -38,6 +41,7 @@ class Forward:
         precision: str = FULL,
     ) -> None:
         self.network = network
+        self.running = fold_norms(network, only_frozen=True)
         self.precision = precision
         outputs = network.output
         self.loss_names = [name for name in outputs if name.endswith(LOSS_ENDING)]
@@ -66,10 +70,10 @@ class Forward:
             for index, variable in enumerate(self._seeds)
         ]
         with (
-            computing_in(self.network, self.precision),
+            computing_in(self.running, self.precision),
             keras.StatelessScope(state_mapping=seeds) as scope,
         ):
-            outputs = self.network(inputs, training=training)
+            outputs = self.running(inputs, training=training)
             values = [scope.get_current_value(variable) for variable in self.resting]
         moved = {
             str(position): tf.convert_to_tensor(value)

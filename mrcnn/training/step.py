@@ -192,7 +192,7 @@ class TrainingStep:
                 total = total * self.loss_scale.scale
         zero = tf.UnconnectedGradients.ZERO
         # Layers that are recomputed shall do so as they did before.
-        with computing_in(self.forward.network, self.forward.precision):
+        with computing_in(self.forward.running, self.forward.precision):
             gradients = tape.gradient(total, weights, unconnected_gradients=zero)
         return losses, [tf.convert_to_tensor(one) for one in gradients], moved
 

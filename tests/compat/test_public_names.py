@@ -18,6 +18,7 @@ NOT_VISIBLE = {"LooseVersion", "IPython"}
 
 # Methods whose first parameters are matterport's, and more of which are optional.
 EXTENDED = {
+    "MaskRCNN.run_graph",
     "MaskRCNN.__init__",
     "MaskRCNN.train",
     "MaskRCNN.detect",

@@ -9,7 +9,15 @@ import pytest
 from mrcnn.training.interruption import Interruption
 
 
-def test_the_first_signal_is_noted_and_the_second_acts():
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to SIGINT, also where the tests were told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_signal_is_noted_and_the_second_acts(ctrl_c):
     before = signal.getsignal(signal.SIGINT)
     with Interruption() as interruption:
         assert interruption.signal is None
