@@ -36,6 +36,7 @@ def measure(backbone: str, recompute: bool, repeats: int) -> tuple[Timing, float
     import tensorflow as tf
 
     from mrcnn.backbones.resnet import build_resnet
+    from mrcnn.network_folding import fold_norms
     from mrcnn.network_recompute import recompute_backbone
 
     image = keras.Input((SIDE, SIDE, 3))
@@ -43,6 +44,7 @@ def measure(backbone: str, recompute: bool, repeats: int) -> tuple[Timing, float
     model = keras.Model(image, stages)
     if recompute:
         model = recompute_backbone(model, image, stages)
+    model = fold_norms(model, only_frozen=True)  # as training does
     weights = [weight.value for weight in model.trainable_weights]
     pictures = tf.random.uniform((BATCH_SIZE, SIDE, SIDE, 3))
 
