@@ -62,9 +62,11 @@ def measure(
     for precision in PRECISIONS:
         count = len(detect(precision)[0])  # traces the graph
         memory[precision] = peak_mb()
-    times = time_in_turn(
-        {precision: lambda p=precision: detect(p) for precision in PRECISIONS}, repeats
-    )
+    # One after the other, as they are used: a change of precision costs a slow call.
+    times = {
+        precision: time_call(lambda p=precision: detect(p), repeats)
+        for precision in PRECISIONS
+    }
     peaks = {precision: measured_peak(precision) for precision in PRECISIONS}
     work = count_multiply_adds(model.keras_model, (1, SIDE, SIDE), rois=count).total()
     return {
