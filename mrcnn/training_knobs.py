@@ -54,7 +54,7 @@ class TrainingKnobs(Knobs):
     PRECISION = "float32"
 
     # True keeps fewer of the backbone's features in memory and computes the others once
-    # more for the gradient: a third less of them for a third more time of the backbone.
+    # more for the gradient: a third less of them for a quarter more time of the backbone.
     RECOMPUTE_FEATURES = False
 
     # Share of the average of weights that a step leaves, below 1, such as 0.999;
