@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreement import rows_of
 from benchmarks.pictures import Example, blocks, rectangles
 from benchmarks.processes import peak_mb, serve
 from benchmarks.timing import spent_in
@@ -51,9 +52,9 @@ class Server:
         self.model.load_weights(weights, by_name=True)
         self.image = blocks(*[settings["IMAGE_MAX_DIM"]] * 2)
 
-    def count(self) -> int:
-        """Instances that are detected."""
-        return len(self.model.detect([self.image])[0]["class_ids"])
+    def detections(self) -> list[list[float]]:
+        """[D, 6], see `agreement.py`."""
+        return rows_of(self.model.detect([self.image])[0]).tolist()
 
     def detect(self) -> tuple[float, float]:
         """What it takes to detect, see `spent_in`."""
@@ -131,7 +132,7 @@ def main() -> None:
     parser.add_argument("path")
     load_package(parser.parse_args().path)
     server = Server()
-    names = ["prepare_detection", "count", "detect", "prepare_training", "train"]
+    names = ["prepare_detection", "detections", "detect", "prepare_training", "train"]
     functions = {name: getattr(server, name) for name in names}
     serve({**functions, "peak_mb": peak_mb})
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreement import count_agreed, rows_of
 from benchmarks.options import Options
 from benchmarks.peak import PRECISIONS
 from benchmarks.pictures import Example, blocks, rectangles
@@ -108,7 +109,8 @@ def measure_detection(python: str, repeats: int) -> dict[str, Any]:
             path = Path(folder) / "image.npy"
             np.save(path, image)
             versions = worker.ask("prepare_detection", str(path))
-        theirs, found = worker.ask("detections"), model.detect([image])[0]
+        theirs = np.array(worker.ask("detections"))
+        found = rows_of(model.detect([image])[0])
         calls: dict[str, Any] = {
             precision: lambda precision=precision: ours(precision)
             for precision in PRECISIONS
@@ -118,7 +120,7 @@ def measure_detection(python: str, repeats: int) -> dict[str, Any]:
         times = measure_in_turn(calls, repeats)
     return {
         "versions": versions,
-        "agreed": (count_agreed(found, np.array(theirs)), len(found)),
+        "agreed": (count_agreed(found, theirs), len(found)),
         "times": times,
     }
 
@@ -209,24 +211,6 @@ def _their_batch(examples: Sequence[Example]) -> dict[str, np.ndarray]:
         batch[f"labels{index}"] = one.class_ids.astype("int64")
         batch[f"masks{index}"] = one.masks.transpose(2, 0, 1).astype("uint8")
     return batch
-
-
-def count_agreed(found: Any, theirs: np.ndarray) -> int:
-    """Instances that are among theirs, too.
-
-    Args:
-        found: our `Instances` of one image
-        theirs: [D, 6] (x1, y1, x2, y2, class id, score)
-
-    Returns:
-        How many of ours have one of theirs with the same class, a score within 0.001
-        and corners within a pixel.
-    """
-    corners = np.abs(found.rois[:, None] - theirs[None, :, [1, 0, 3, 2]])  # [N, D, 4]
-    is_same = (corners <= 1).all(axis=-1)
-    is_same &= np.abs(found.scores[:, None] - theirs[:, 5]) < 0.001
-    is_same &= found.class_ids[:, None] == theirs[:, 4]
-    return int(is_same.any(axis=1).sum())
 
 
 def main() -> None:

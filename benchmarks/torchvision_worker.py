@@ -44,9 +44,10 @@ class Server:
         return f"torch {torch.__version__}, {threads} threads"
 
     def detections(self) -> list[list[float]]:
-        """[D, 6] (x1, y1, x2, y2, class id, score)"""
+        """[D, 6] (y1, x1, y2, x2, class id, score)"""
         found = self._find("eager")
-        columns = [found["boxes"], found["labels"][:, None], found["scores"][:, None]]
+        boxes = found["boxes"][:, [1, 0, 3, 2]]
+        columns = [boxes, found["labels"][:, None], found["scores"][:, None]]
         return torch.cat(columns, dim=1).tolist()
 
     def detect(self, form: str) -> tuple[float, float]:

@@ -1,20 +1,19 @@
 """The command line of the benchmarks, and what they work with."""
 
 import os
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmarks import known_figures, machine, matterport_worker, memory, peak, training
 from benchmarks.__main__ import BENCHMARKS
-from benchmarks.matterport_peer import PEER, training_settings
+from benchmarks.agreement import count_agreed, rows_of
+from benchmarks.matterport_peer import PEER, confidence_for, training_settings
 from benchmarks.options import parse_options
 from benchmarks.peak import Convolution
 from benchmarks.pictures import blocks, rectangles
 from benchmarks.processes import ROOT
 from benchmarks.timing import Timing
-from benchmarks.torchvision_peer import count_agreed
 
 
 def test_all_benchmarks_run_unless_some_are_named():
@@ -87,15 +86,20 @@ def test_rectangles_fill_their_boxes():
     assert example.class_ids.min() >= 1
 
 
-def test_instances_agree_in_class_score_and_corners():
-    found = SimpleNamespace(
-        rois=np.array([[10, 20, 30, 40]] * 4),
-        class_ids=np.array([3, 3, 4, 3]),
-        scores=np.array([0.9, 0.8, 0.9, 0.9]),
-    )
-    found.rois[3, 2] += 2
-    theirs = np.array([[20.4, 10.3, 40.2, 29.6, 3, 0.9]])
-    assert count_agreed(found, theirs) == 1
+def test_detections_agree_in_class_score_and_corners():
+    found = {
+        "rois": np.array([[10, 20, 30, 40]] * 4),
+        "class_ids": np.array([3, 3, 4, 3]),
+        "scores": np.array([0.9, 0.8, 0.9, 0.9]),
+    }
+    found["rois"][3, 2] += 2
+    theirs = np.array([[10.3, 20.4, 29.6, 40.2, 3, 0.9]])
+    assert count_agreed(rows_of(found), theirs) == 1
+
+
+def test_a_confidence_keeps_just_the_best():
+    scores = np.array([0.5, 0.9, 0.7, 0.6])
+    assert (scores >= confidence_for(scores, 2)).sum() == 2
 
 
 def test_a_folder_without_the_package_is_refused(tmp_path, monkeypatch):
