@@ -6,7 +6,9 @@ the stage's operations.
 """
 
 import argparse
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +27,21 @@ SETTINGS = [("resnet50", 100), ("resnet50", 10), ("resnet101", 100), ("resnet101
 
 def run(options: Options) -> None:
     """Prints one table for each setting, of ResNet-50 alone unless all are wanted."""
+    with tempfile.TemporaryDirectory() as folder:
+        _run(options, folder)
+
+
+def _run(options: Options, folder: str) -> None:
+    from tests.fixtures.recipe_h5 import write
+
     pairs, aims = {}, {}
     for backbone, detections in SETTINGS if options.full else SETTINGS[:2]:
-        with_stages = str(int(detections == 100))
+        weights = Path(folder) / f"{backbone}.h5"
+        if not weights.exists():
+            write(weights, backbone)
+        repeats, with_stages = str(options.repeats), str(int(detections == 100))
         report = measure_apart(
-            __name__, backbone, str(detections), str(options.repeats), with_stages
+            __name__, backbone, str(detections), str(weights), repeats, with_stages
         )
         rows = [Row(what, Timing(*t), floor=f) for what, t, f in report["stages"]]
         for precision, (timing, floor, peak) in report["detect"].items():
@@ -49,10 +61,10 @@ def run(options: Options) -> None:
 
 
 def measure(
-    backbone: str, detections: int, repeats: int, with_stages: bool
+    backbone: str, detections: int, weights: str, repeats: int, with_stages: bool
 ) -> dict[str, Any]:
     """Times of one setting, in this process."""
-    model, image = make_model(backbone, detections)
+    model, image = make_model(backbone, detections, weights)
 
     def detect(precision: str) -> Any:
         model.config.DETECTION_PRECISION = precision
@@ -86,11 +98,10 @@ def measure(
     }
 
 
-def make_model(backbone: str, detections: int) -> tuple[Any, np.ndarray]:
+def make_model(backbone: str, detections: int, weights: str) -> tuple[Any, np.ndarray]:
     """A network that finds just so many objects in the image beside it."""
     from mrcnn.config import Config
     from mrcnn.model import MaskRCNN
-    from tests.recipe import fill_by_recipe
 
     class BenchmarkConfig(Config):
         NAME = "benchmark"
@@ -101,7 +112,7 @@ def make_model(backbone: str, detections: int) -> tuple[Any, np.ndarray]:
         DETECTION_MIN_CONFIDENCE = 0.05
 
     model = MaskRCNN(config=BenchmarkConfig())
-    fill_by_recipe(model.keras_model)
+    model.load_weights(weights, by_name=True)
     return model, blocks(768, SIDE)
 
 
@@ -175,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.inference")
     parser.add_argument("backbone")
     parser.add_argument("detections", type=int)
+    parser.add_argument("weights")
     parser.add_argument("repeats", type=int)
     parser.add_argument("with_stages", type=int)
     options = parser.parse_args()
@@ -182,6 +194,7 @@ def main() -> None:
         measure(
             options.backbone,
             options.detections,
+            options.weights,
             options.repeats,
             bool(options.with_stages),
         )

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from mrcnn.layers import winograd
 from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.folded_conv import FoldedConv, covers_map
 from mrcnn.layers.per_roi import PerRoi
@@ -58,7 +59,8 @@ def fold_norms(model: keras.Model, *, only_frozen: bool = False) -> keras.Model:
 
     Every `BatchNorm` whose input is the output of a convolution, and nobody else's
     input, goes into that convolution; the convolution may be wrapped in `PerRoi`.
-    Convolutions over a whole map become matrix products, see `FoldedConv`.
+    Convolutions over a whole map become matrix products, and wide ones of 3×3 multiply
+    less, see `FoldedConv`. So do those of nested models.
 
     Args:
         model: gradients go through its weights as before
@@ -69,20 +71,30 @@ def fold_norms(model: keras.Model, *, only_frozen: bool = False) -> keras.Model:
     """
     norms = _norms_by_convolution(model, only_frozen=only_frozen)
     folded_away = {norm.name for norm in norms.values() if norm is not None}
+    nested: dict[str, keras.Model] = {}
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer.name in folded_away:
             return args[0]
         if layer.name in norms:
             return _folded(layer, norms[layer.name])(*args)
-        if isinstance(layer, Recomputed):
-            inner = fold_norms(layer, only_frozen=only_frozen)
-            return Recomputed(inner.inputs[0], inner.outputs[0], name=layer.name)(*args)
+        if isinstance(layer, keras.Model):
+            # Once, though it may be called on several levels.
+            if layer.name not in nested:
+                nested[layer.name] = _folded_model(layer, only_frozen=only_frozen)
+            return nested[layer.name](*args)
         return layer(*args, **kwargs)
 
     return keras.models.clone_model(
         model, clone_function=lambda layer: layer, call_function=call
     )
+
+
+def _folded_model(model: keras.Model, *, only_frozen: bool) -> keras.Model:
+    folded = fold_norms(model, only_frozen=only_frozen)
+    if isinstance(model, Recomputed):
+        return Recomputed(folded.inputs[0], folded.outputs[0], name=model.name)
+    return folded
 
 
 def _norms_by_convolution(
@@ -104,24 +116,27 @@ def _norms_by_convolution(
     found: dict[str, BatchNorm | None] = {}
     for node in nodes:
         layer = node.operation
-        if calls[id(layer)] > 1 or not _is_plain_convolution(layer):
+        if calls[id(layer)] > 1 or not _is_convolution(layer):
             continue
         (output,) = node.outputs
         norm = norm_after.get(id(output)) if uses[id(output)] == 1 else None
-        if norm is not None or _covers_map(layer, node.arguments.keras_tensors[0]):
+        if _inner(layer).activation is not keras.activations.linear:
+            norm = None
+        if norm is not None or _gains(layer, node.arguments.keras_tensors[0]):
             found[layer.name] = norm
     return found
 
 
-def _is_plain_convolution(layer: Any) -> bool:
+def _is_convolution(layer: Any) -> bool:
     inner = _inner(layer)
-    is_convolution = type(inner) is keras.layers.Conv2D and inner.groups == 1
-    return is_convolution and inner.activation is keras.activations.linear
+    return type(inner) is keras.layers.Conv2D and inner.groups == 1
 
 
-def _covers_map(layer: Any, features: Any) -> bool:
+def _gains(layer: Any, features: Any) -> bool:
+    """Whether a convolution without a normalization has a better form, too."""
     shape = features.shape[1:] if isinstance(layer, PerRoi) else features.shape
-    return covers_map(_inner(layer), shape)
+    inner = _inner(layer)
+    return covers_map(inner, shape) or winograd.is_quicker(inner)
 
 
 def _folded(layer: Any, norm: BatchNorm | None) -> Any:

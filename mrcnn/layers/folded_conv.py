@@ -2,8 +2,9 @@
 
 A batch normalization at detection, and a frozen one always, is a fixed scale and shift
 of each channel, and the convolution before it can apply both: with scaled kernels and
-another bias, a feature map is gone through once instead of three times. And a kernel as
-large as the map is one matrix product, which processors do better than convolutions.
+another bias, a feature map is gone through once instead of three times. A kernel as
+large as the map is one matrix product, which processors do better than convolutions,
+and for a wide kernel of 3×3 there is an algorithm that multiplies less.
 
 Shapes: B images, h w a feature map, F channels.
 """
@@ -14,16 +15,17 @@ from typing import Any
 import keras
 from keras import ops
 
+from mrcnn.layers import winograd
 from mrcnn.layers.batch_norm import BatchNorm
 
 
 class FoldedConv(keras.layers.Layer):
     """A convolution, and the normalization of its output if there is one, in one step.
 
-    Holds the two layers and folds their weights anew at every call, so it follows them
-    wherever they are trained or loaded; that costs little beside the convolution. Goes
-    by the moving statistics always, also in training. It is not saved: the two layers
-    are.
+    Holds the two layers, of which the first has no activation if there is a second, and
+    folds their weights anew at every call, so it follows them wherever they are trained
+    or loaded; that costs little beside the convolution. Goes by the moving statistics
+    always, also in training. It is not saved: the two layers are.
 
     Inputs:
         features: [B, h, w, F]
@@ -52,10 +54,20 @@ class FoldedConv(keras.layers.Layer):
         return self.conv.compute_output_shape(input_shape)
 
     def call(self, inputs: Any) -> Any:
-        kernel, bias = self._folded_weights()
-        kernel = ops.cast(kernel, self.compute_dtype)
         if covers_map(self.conv, inputs.shape):
-            outputs = self._multiply(inputs, kernel)
+            outputs = self._multiply(inputs)
+        else:
+            outputs = self._convolve(inputs)
+        return self.conv.activation(outputs)
+
+    def _convolve(self, inputs: Any) -> Any:
+        """[B, h, w, F] -> [B, h', w', F']"""
+        scale, shift = self._scale_and_shift()
+        kernel = ops.convert_to_tensor(self.conv.kernel)
+        kernel = kernel if scale is None else scale * kernel
+        kernel = ops.cast(kernel, self.compute_dtype)
+        if self.compute_dtype == "float32" and winograd.is_quicker(self.conv):
+            outputs = winograd.convolve(inputs, kernel)
         else:
             outputs = ops.conv(
                 inputs,
@@ -65,27 +77,35 @@ class FoldedConv(keras.layers.Layer):
                 dilation_rate=self.conv.dilation_rate,
                 data_format=self.conv.data_format,
             )
-        if bias is None:
-            return outputs
-        # Not `+`: what `ops.add` makes of a bias is fused with the convolution.
-        return ops.add(outputs, ops.cast(bias, self.compute_dtype))
+        return self._shifted(outputs, shift)
 
-    def _folded_weights(self) -> tuple[Any, Any]:
-        """Kernel [.., .., F, F'] and bias [F'] or None."""
-        kernel = ops.convert_to_tensor(self.conv.kernel)
-        bias = ops.convert_to_tensor(self.conv.bias) if self.conv.use_bias else None
-        if self.norm is None:
-            return kernel, bias
-        scale, shift = scale_and_shift(self.norm)
-        return scale * kernel, shift if bias is None else shift + scale * bias
-
-    def _multiply(self, inputs: Any, kernel: Any) -> Any:
+    def _multiply(self, inputs: Any) -> Any:
         """[B, h, w, F] -> [B, 1, 1, F']"""
+        scale, shift = self._scale_and_shift()
+        kernel = ops.cast(self.conv.kernel, self.compute_dtype)
         length = math.prod(kernel.shape[:-1])
         outputs = ops.matmul(
             ops.reshape(inputs, (-1, length)), ops.reshape(kernel, (length, -1))
         )
+        if scale is not None:
+            # The kernel is larger than what comes out.
+            outputs = outputs * ops.cast(scale, self.compute_dtype)
+        outputs = self._shifted(outputs, shift)
         return ops.reshape(outputs, (-1, 1, 1, kernel.shape[-1]))
+
+    def _shifted(self, outputs: Any, shift: Any) -> Any:
+        if shift is None:
+            return outputs
+        # Not `+`: what `ops.add` makes of a bias is fused with the convolution.
+        return ops.add(outputs, ops.cast(shift, self.compute_dtype))
+
+    def _scale_and_shift(self) -> tuple[Any, Any]:
+        """Of the convolution without its bias, [F'] each; None where there is none."""
+        bias = ops.convert_to_tensor(self.conv.bias) if self.conv.use_bias else None
+        if self.norm is None:
+            return None, bias
+        scale, shift = scale_and_shift(self.norm)
+        return scale, shift if bias is None else shift + scale * bias
 
 
 def covers_map(conv: keras.layers.Conv2D, features_shape: tuple) -> bool:

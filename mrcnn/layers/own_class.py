@@ -3,9 +3,11 @@
 A class's patch needs one column of the last convolution's kernel, so the other classes
 are not computed. And a transposed convolution whose kernels do not overlap is a matrix
 product: it gives every cell its 2×2 pixels, which are put in their places once they
-are single numbers.
+are single numbers. Before that, a roi's numbers are many, so some rois are gone through
+at a time.
 
-Shapes: B images, R rois, S side of the features, F channels, C classes with background.
+Shapes: B images, R rois, N of them at a time, S side of the features, F channels before
+and F' after the transposed convolution, C classes with background.
 """
 
 from typing import Any
@@ -14,6 +16,9 @@ import keras
 from keras import ops
 
 from mrcnn.geometry.arrays import Array
+from mrcnn.layers.tensorflow_ops import in_turn
+
+ROIS_AT_ONCE = 32
 
 
 class OwnClassPatches(keras.layers.Layer):
@@ -61,20 +66,32 @@ class OwnClassPatches(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         features, class_ids = inputs
-        num_images, num_rois, height, width, _ = ops.shape(features)
+        num_images, num_rois, height, width, channels = ops.shape(features)
+        features = ops.reshape(features, (-1, height, width, channels))
+        class_ids = ops.reshape(class_ids, (-1,))
+
+        def of_rois(rois: Array) -> Array:
+            chosen = (ops.take(one, rois, axis=0) for one in (features, class_ids))
+            return self._patches(*chosen)
+
+        patches = in_turn(of_rois, num_images * num_rois, ROIS_AT_ONCE)
+        return ops.reshape(patches, (num_images, num_rois, 2 * height, 2 * width))
+
+    def _patches(self, features: Array, class_ids: Array) -> Array:
+        """[N, S, S, F], [N] -> [N, 2 * S, 2 * S]"""
+        _, height, width, _ = ops.shape(features)
         kernel, bias = self._class_weights(class_ids)
         hidden = ops.reshape(
-            self._deconvolve(features), (num_images, num_rois, -1, kernel.shape[-1])
-        )  # [B, R, S * S * 2 * 2, F]
+            self._deconvolve(features), (-1, height * width * 4, kernel.shape[-1])
+        )  # [N, S * S * 2 * 2, F']
         hidden = ops.cast(hidden, "float32")
         logits = ops.matmul(hidden, kernel[..., None])[..., 0] + bias[..., None]
-        cells = ops.reshape(logits, (-1, height, width, 2, 2))  # [B * R, S, S, 2, 2]
-        patches = ops.transpose(cells, (0, 1, 3, 2, 4))  # [B * R, S, 2, S, 2]
-        patches = ops.reshape(patches, (num_images, num_rois, 2 * height, 2 * width))
-        return ops.sigmoid(patches)
+        cells = ops.reshape(logits, (-1, height, width, 2, 2))  # [N, S, S, 2, 2]
+        patches = ops.transpose(cells, (0, 1, 3, 2, 4))  # [N, S, 2, S, 2]
+        return ops.sigmoid(ops.reshape(patches, (-1, 2 * height, 2 * width)))
 
     def _deconvolve(self, features: Array) -> Array:
-        """[B, R, S, S, F] -> [B * R * S * S, 2 * 2 * F'] in the order of its axes"""
+        """[N, S, S, F] -> [N * S * S, 2 * 2 * F'] in the order of its axes"""
         kernel = ops.convert_to_tensor(self.deconv.kernel)  # [2, 2, F', F]
         channels_in = kernel.shape[-1]
         kernel = ops.transpose(ops.reshape(kernel, (-1, channels_in)))
@@ -88,7 +105,7 @@ class OwnClassPatches(keras.layers.Layer):
         )
 
     def _class_weights(self, class_ids: Array) -> tuple[Array, Array]:
-        """Kernel [B, R, F] and bias [B, R] of each roi's class, float32."""
+        """Kernel [N, F'] and bias [N] of each roi's class, float32."""
         kernel, biases = (
             ops.cast(ops.convert_to_tensor(weight), "float32")
             for weight in (self.conv.kernel, self.conv.bias)

@@ -194,12 +194,80 @@ def _by_level(
         if border:
             margin = [border, border]
             features = tf.pad(features, [[0, 0], margin, margin, [0, 0]], "SYMMETRIC")
-        rows = tf.where(levels == level)[:, 0]
+        rows = tf.cast(tf.where(levels == level)[:, 0], "int32")
         places.append(rows)
         pooled.append(pool(features, tf.gather(image_indices, rows), rows))
-    order = tf.math.invert_permutation(tf.concat(places, axis=0))
-    pooled = tf.gather(tf.concat(pooled, axis=0), order)  # [B * R, *pool_shape, F]
+    # One copy; to join the levels and then to sort the rois would be two.
+    pooled = tf.dynamic_stitch(places, pooled)  # [B * R, *pool_shape, F]
     return tf.reshape(pooled, [num_images, num_rois, *pool_shape, maps[0].shape[-1]])
+
+
+def runs_on_cpu() -> bool:
+    """Whether TensorFlow computes, and no accelerator is there for it."""
+    return KERNELS_ARE_USABLE and not tf.config.list_logical_devices("GPU")
+
+
+def run_apart(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A function with a graph of its own, made once for all calls with like arguments.
+
+    It starts when all arguments are there. In the graph around it, what it makes of
+    weights alone would be made at once, and wait in memory.
+    """
+    if not KERNELS_ARE_USABLE:
+        return function
+    return tf.function(
+        function, autograph=False, experimental_attributes={"_noinline": True}
+    )
+
+
+def in_turn(
+    compute: Callable[[Array], Array], count: int, at_once: int, dtype: str = "float32"
+) -> Array:
+    """What a function makes of some rows after the other, joined.
+
+    Only some rows' intermediate results are in memory at a time, with TensorFlow.
+
+    Args:
+        compute: int32 indices [N] -> [N, ...], all axes but the first alike
+        count: rows in all; may be 0
+        at_once: N, but for the last call, which may get fewer; 1 if less
+        dtype: of what the function makes
+    """
+    if not KERNELS_ARE_USABLE:
+        return compute(ops.arange(count))
+    at_once = tf.maximum(at_once, 1)
+
+    def add(index: Array, chunks: Any) -> tuple[Array, Any]:
+        start = index * at_once
+        rows = tf.range(start, tf.minimum(start + at_once, count))
+        return index + 1, chunks.write(index, compute(rows))
+
+    # Once at least, to see what no rows look like.
+    _, chunks = tf.while_loop(
+        lambda index, _: index * at_once < tf.maximum(count, 1),
+        add,
+        (0, tf.TensorArray(dtype, size=0, dynamic_size=True, infer_shape=False)),
+        parallel_iterations=1,
+    )
+    return chunks.concat()
+
+
+def kernel_gradient(
+    images: Array, kernel_shape: Sequence[int], upstream: Array
+) -> Array:
+    """Gradient of a convolution of stride 1 with zeros around the images.
+
+    Args:
+        images: [B, H, W, F]
+        kernel_shape: (h, w, F, F')
+        upstream: [B, H, W, F'] gradient of what it puts out
+
+    Returns:
+        [h, w, F, F'] gradient of its kernel
+    """
+    return tf.compat.v1.nn.conv2d_backprop_filter(
+        images, kernel_shape, upstream, strides=[1, 1, 1, 1], padding="SAME"
+    )
 
 
 def trace_for_all_shapes(predict_function: Any, inputs: Sequence[Array]) -> None:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mrcnn.layers.tensorflow_ops import (
+    in_turn,
     non_max_suppression,
     pool_levels,
     pool_levels_by_count,
@@ -246,3 +247,18 @@ def test_one_traced_graph_serves_all_shapes():
         sums = model.predict_on_batch([rows, np.ones((count, 3), "float32")])
         np.testing.assert_array_equal(sums, np.full((count, 2), length + 1))
     assert model.predict_function.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 7])
+@pytest.mark.parametrize("at_once", [0, 1, 3, 9])
+def test_rows_in_turn_are_all_rows(count, at_once):
+    sizes = []
+
+    def compute(rows):
+        sizes.append(tf.size(rows))
+        return tf.cast(rows, "float32")[:, None] * [1.0, 2.0]
+
+    found = in_turn(compute, count, at_once)
+    np.testing.assert_array_equal(found, np.arange(count)[:, None] * [1.0, 2.0])
+    assert found.shape == (count, 2)
+    assert max(int(size) for size in sizes) <= max(at_once, 1)
