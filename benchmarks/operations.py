@@ -2,8 +2,8 @@
 
 Convolutions and dense layers are counted, which nearly all the time goes to: as many as
 their kernel has weights, at every place where the kernel is laid. What the machine does
-in a second (`peak.py`) turns the count into a floor, the time below which the network
-as it is cannot come.
+in a second (`peak.py`) turns the count into a floor, the time of convolutions computed
+just so.
 """
 
 import math

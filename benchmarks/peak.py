@@ -2,8 +2,9 @@
 
 A few convolutions like those that the network spends its time in are run alone, and the
 fastest counts. Its time is what all cores together spent, shared among them, so that
-other work of the machine does not make it look slower than it is. No figure should fall
-below the floor that follows; how close one comes is the ratio beside it.
+other work of the machine does not make it look slower than it is. The floor that
+follows is what the network's convolutions take when they are computed as such; one that
+takes fewer multiplications (`mrcnn/layers/winograd.py`) can fall below it.
 """
 
 import math

@@ -25,7 +25,7 @@ class Row(NamedTuple):
     timing: Timing
     aim_ms: float | None = None
     floor: float | None = None
-    """Seconds below which the machine's convolutions cannot come."""
+    """Seconds that the machine's convolutions would take at their fastest."""
 
     peak_mb: float | None = None
     """Most memory that the process held."""

@@ -82,3 +82,12 @@ def test_a_network_that_sees_one_scene_only_gives_it_back(geometry, tmp_path):
     assert box_ious.diagonal().min() > 0.9
     mask_ious = pairwise_mask_iou(masks, found.masks[..., order])
     assert mask_ious.diagonal().min() > 0.85
+
+    scores = {}
+    for precision in ("float32", "mixed_bfloat16"):
+        model.config.DETECTION_PRECISION = precision
+        scores[precision] = model.evaluate(dataset).coco.to_dict()
+    for kind in ("boxes", "masks"):
+        full, half = (found[kind]["AP"] for found in scores.values())
+        assert full > 0.8
+        assert half == pytest.approx(full, abs=0.05)
