@@ -121,15 +121,18 @@ def stage_rows(
 ) -> list[tuple[str, Timing, float | None]]:
     """Stages of `detect` in float32: name, time and floor.
 
-    A stage takes what the graph takes up to its end, less that up to its beginning.
-    Normalizations are no part of convolutions here, as they are in `detect`.
+    A stage takes what the graph takes up to its end, less that up to its beginning. The
+    mask head's patches are those of all classes here, not of a detection's own alone.
     """
+    from mrcnn.network_folding import build_detector
+
     molded, metas, windows = model.mold_inputs([image])
     inputs = [molded, metas, model.get_anchors(molded.shape[1:])[None]]
     parts = stage_ends(model.keras_model)
+    detectors = {name: build_detector(part) for name, part in parts.items()}
     calls = {
         name: lambda part=part: part.predict_on_batch(inputs)
-        for name, part in parts.items()
+        for name, part in detectors.items()
     }
     times = time_in_turn(calls, repeats)
     work = {
@@ -147,7 +150,7 @@ def stage_rows(
         rows.append((name, timing, floor))
         before, done = end, work[name]
     detections, patches = (
-        parts["mask head"].predict_on_batch(inputs)[i] for i in (0, 1)
+        detectors["mask head"].predict_on_batch(inputs)[i] for i in (0, 1)
     )
     found, shapes = (detections[0], patches[0]), (image.shape, molded.shape[1:])
     unmold = host_time(lambda: model.unmold_detections(*found, *shapes, windows[0]))

@@ -34,8 +34,17 @@ def recompute_backbone(
         image: what its backbone begins with
         stages: what its backbone ends with, finest first; features that the rest of
             the network looks at are among them
+
+    Raises:
+        ValueError: where the backbone has no block that could be run again.
     """
     blocks = list(_blocks(image, stages))
+    if not blocks:
+        raise ValueError(
+            "RECOMPUTE_FEATURES would change nothing: the backbone has no two "
+            "convolutions in a row with a single tensor before and after them. Set it "
+            "to False."
+        )
     block_of = {name: block for block in blocks for name in block.layers}
     entries: dict[str, Array] = {}
 

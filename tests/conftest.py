@@ -18,6 +18,25 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20)
 
 
+@pytest.fixture
+def photos(rng) -> list[np.ndarray]:
+    """Images of three shapes."""
+    shapes = [(60, 80, 3), (64, 64, 3), (100, 40, 3)]
+    return [rng.integers(0, 256, shape).astype("uint8") for shape in shapes]
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """A network of a `TinyConfig`, one for all tests of a file."""
+    import keras
+
+    from mrcnn.mask_rcnn import MaskRCNN
+    from tests.small_configs import TinyConfig
+
+    keras.utils.set_random_seed(5)
+    return MaskRCNN(config=TinyConfig())
+
+
 @pytest.fixture(params=["numpy", "tensor"])
 def as_array(request):
     """Makes arrays of one world; use `np.asarray` on results to compare them."""

@@ -4,7 +4,6 @@ import logging
 import threading
 
 import h5py
-import keras
 import numpy as np
 import pytest
 
@@ -98,18 +97,6 @@ def test_another_number_of_classes_skips_the_last_layers(recipe_file, caplog):
     )
     assert not report.mismatched
     assert len(report.excluded) == 6
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    keras.utils.set_random_seed(5)
-    return MaskRCNN(config=TinyConfig())
-
-
-@pytest.fixture
-def photos(rng):
-    shapes = [(60, 80, 3), (64, 64, 3), (100, 40, 3)]
-    return [rng.integers(0, 256, shape).astype("uint8") for shape in shapes]
 
 
 def test_without_weights_the_geometry_is_aligned(tiny):

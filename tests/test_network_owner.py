@@ -1,10 +1,8 @@
 """A network that follows its config, and looks inside it."""
 
-import keras
 import numpy as np
 import pytest
 
-from mrcnn.mask_rcnn import MaskRCNN
 from mrcnn.network_owner import NetworkOwner
 from tests.small_configs import GoldenConfig, TinyConfig
 
@@ -15,18 +13,6 @@ def golden_model():
     config = GoldenConfig()
     config.GEOMETRY = "matterport"
     return NetworkOwner("inference", config)
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    keras.utils.set_random_seed(5)
-    return MaskRCNN(config=TinyConfig())
-
-
-@pytest.fixture
-def photos(rng):
-    shapes = [(60, 80, 3), (64, 64, 3), (100, 40, 3)]
-    return [rng.integers(0, 256, shape).astype("uint8") for shape in shapes]
 
 
 def test_the_network_is_built_when_it_is_first_used():

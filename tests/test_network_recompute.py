@@ -147,3 +147,10 @@ def test_a_block_that_is_looked_into_is_kept(tap_inside, blocks):
     picture = np.ones((1, 8, 8, 3), "float32")
     for one, other in zip(model(picture), again(picture), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_backbone_without_blocks_is_refused():
+    image = keras.Input((8, 8, 3))
+    stage = layers.Conv2D(3, 3, name="only")(image)
+    with pytest.raises(ValueError, match="RECOMPUTE_FEATURES would change nothing"):
+        recompute_backbone(keras.Model(image, stage), image, [stage])

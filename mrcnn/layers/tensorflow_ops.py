@@ -216,7 +216,10 @@ def run_apart(function: Callable[..., Array]) -> Callable[..., Array]:
     if not KERNELS_ARE_USABLE:
         return function
     return tf.function(
-        function, autograph=False, experimental_attributes={"_noinline": True}
+        function,
+        autograph=False,
+        reduce_retracing=True,  # else a graph for each shape of a batch
+        experimental_attributes={"_noinline": True},
     )
 
 
