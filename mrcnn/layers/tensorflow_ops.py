@@ -207,18 +207,24 @@ def runs_on_cpu() -> bool:
     return KERNELS_ARE_USABLE and not tf.config.list_logical_devices("GPU")
 
 
-def run_apart(function: Callable[..., Array]) -> Callable[..., Array]:
-    """A function with a graph of its own, made once for all calls with like arguments.
+def run_apart(
+    function: Callable[..., Array], shapes: Sequence[Sequence[int | None]]
+) -> Callable[..., Array]:
+    """A function with a graph of its own, made once for all calls.
 
     It starts when all arguments are there. In the graph around it, what it makes of
     weights alone would be made at once, and wait in memory.
+
+    Args:
+        function: of float32 tensors
+        shapes: of its arguments, None where a side may vary
     """
     if not KERNELS_ARE_USABLE:
         return function
     return tf.function(
         function,
+        input_signature=[tf.TensorSpec(shape) for shape in shapes],
         autograph=False,
-        reduce_retracing=True,  # else a graph for each shape of a batch
         experimental_attributes={"_noinline": True},
     )
 

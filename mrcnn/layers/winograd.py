@@ -11,6 +11,8 @@ Shapes: B images, H W their sides, F channels and F' filters, T tiles of some ro
 tiles, P = 36 products of a tile.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import keras
@@ -83,16 +85,28 @@ def convolve(images: Array, kernel: Array) -> Array:
         def back(upstream: Array) -> tuple[Array, Array]:
             mirrored = ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
             return (
-                _convolve(upstream, mirrored),
+                _convolve_apart(upstream, mirrored),
                 kernel_gradient(images, kernel.shape, upstream),
             )
 
-        return _convolve(images, kernel), back
+        return _convolve_apart(images, kernel), back
 
     return convolve_and_back(images, kernel)
 
 
-@run_apart
+def _convolve_apart(images: Array, kernel: Array) -> Array:
+    channels, filters = kernel.shape[2:]
+    outputs = _convolution(channels, filters)(images, kernel)
+    # Sides that are known stay known.
+    return ops.reshape(outputs, (*ops.shape(images)[:3], filters))
+
+
+@cache
+def _convolution(channels: int, filters: int) -> Callable[[Array, Array], Array]:
+    kernel_shape = (KERNEL, KERNEL, channels, filters)
+    return run_apart(_convolve, [(None, None, None, channels), kernel_shape])
+
+
 def _convolve(images: Array, kernel: Array) -> Array:
     num_images, height, width, _ = ops.shape(images)
     rows, columns = _num_tiles(height), _num_tiles(width)  # of tiles, in each image
