@@ -33,8 +33,10 @@ POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)  # and infinity
 
 # So many tiles stay in a processor's cache together.
 MAX_TILES = 512
-# With fewer channels, going to the points and back costs more than it saves.
+# With fewer channels, going to the points and back costs more than it saves; with fewer
+# tiles, bringing the kernel there does.
 MIN_CHANNELS = 128
+MIN_TILES = 64
 
 
 class Transforms(NamedTuple):
@@ -70,6 +72,8 @@ def is_quicker(conv: keras.layers.Conv2D) -> bool:
 
 def convolve(images: Array, kernel: Array) -> Array:
     """Convolution with stride 1 and zeros around the images, in float32.
+
+    Images of a few tiles are convolved as ever.
 
     Args:
         images: [B, H, W, F]; B may be 0
@@ -108,6 +112,15 @@ def _convolution(channels: int, filters: int) -> Callable[[Array, Array], Array]
 
 
 def _convolve(images: Array, kernel: Array) -> Array:
+    num_images, height, width, _ = ops.shape(images)
+    return ops.cond(
+        num_images * _num_tiles(height) * _num_tiles(width) >= MIN_TILES,
+        lambda: _convolve_tiles(images, kernel),
+        lambda: ops.conv(images, kernel, strides=1, padding="same"),
+    )
+
+
+def _convolve_tiles(images: Array, kernel: Array) -> Array:
     num_images, height, width, _ = ops.shape(images)
     rows, columns = _num_tiles(height), _num_tiles(width)  # of tiles, in each image
     padded_height, padded_width = rows * TILE + 2, columns * TILE + 2

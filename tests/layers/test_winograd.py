@@ -15,6 +15,15 @@ def plain(images, kernel, dtype="float32"):
     return tf.nn.conv2d(images, kernel, strides=1, padding="SAME")
 
 
+@pytest.fixture(params=["tiles", "as ever"], autouse=True)
+def few_tiles(request, monkeypatch):
+    """Either way of convolving what has few tiles."""
+    monkeypatch.setattr(winograd, "MIN_TILES", 0 if request.param == "tiles" else 1000)
+    winograd._convolution.cache_clear()
+    yield request.param
+    winograd._convolution.cache_clear()
+
+
 @pytest.fixture
 def kernel(rng):
     return rng.normal(size=(3, 3, 5, 7)).astype("float32")
