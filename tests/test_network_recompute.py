@@ -49,7 +49,9 @@ def weights_of(model):
     return {weight.path: weight.numpy() for weight in model.weights}
 
 
-@pytest.mark.parametrize("train_bn", [False, True])
+@pytest.mark.parametrize(
+    "train_bn", [pytest.param(False, marks=pytest.mark.slow), True]
+)
 def test_a_step_changes_the_same_weights_by_the_same_amount(train_bn):
     after, losses = [], []
     for recompute in (False, True):
@@ -87,7 +89,11 @@ def num_convolutions(model, precision):
 
 
 @pytest.mark.parametrize(
-    ("precision", "dtype"), [("float32", tf.float32), ("mixed_bfloat16", tf.bfloat16)]
+    ("precision", "dtype"),
+    [
+        ("float32", tf.float32),
+        pytest.param("mixed_bfloat16", tf.bfloat16, marks=pytest.mark.slow),
+    ],
 )
 def test_the_gradient_runs_the_convolutions_of_blocks_once_more(
     precision, dtype, monkeypatch

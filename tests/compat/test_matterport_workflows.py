@@ -18,8 +18,6 @@ QUICK = [
     "inspect_network",
     "video_splash",
     "train_shapes",
-    "plot_history",
-    "callbacks",
 ]
 
 # Each script with its command lines, and a pattern of the files it leaves.

@@ -178,6 +178,7 @@ def test_the_last_checkpoint_of_early_releases_is_item_one(model, tmp_path):
     assert other.epoch == 0
 
 
+@pytest.mark.slow
 def test_a_step_and_a_half_make_two(dataset, tmp_path):
     model = modellib.MaskRCNN("training", HabitConfig(), str(tmp_path))
     batches = []

@@ -189,6 +189,7 @@ def test_train_shapes_trains_measures_and_draws(trained):
     assert 0 <= trained.names["evaluation"].coco.masks["AP"] <= 1
 
 
+@pytest.mark.slow
 def test_demo_trains_if_it_is_given_no_weights(tmp_path, monkeypatch, eager_to_find):
     monkeypatch.chdir(tmp_path)
     done = run(SAMPLES / "demo.ipynb", monkeypatch, EPOCHS=1, **TINY)
