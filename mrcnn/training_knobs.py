@@ -53,8 +53,8 @@ class TrainingKnobs(Knobs):
     # Mixed is faster and smaller on GPUs; older ones than NVIDIA's Ampere need float16.
     PRECISION = "float32"
 
-    # True keeps some of the backbone's features alone and computes the others once more:
-    # a quarter less memory for its gradient, and a third more time in it.
+    # True keeps only some of the backbone's features and computes the others once
+    # more: a quarter less memory for its gradient, and a third more time in it.
     RECOMPUTE_FEATURES = False
 
     # Share of the average of weights that a step leaves, below 1, such as 0.999;
