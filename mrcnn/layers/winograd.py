@@ -3,9 +3,7 @@
 A tile of 4×4 outputs depends on 6×6 inputs. Rows, and columns alike, are products of
 polynomials: evaluated at six points, multiplied there and interpolated, a tile takes 36
 products where plain convolution takes 144. After Lavin and Gray, "Fast Algorithms for
-Convolutional Neural Networks" (2016); the points are those for which Barabasz et al.,
-"Error Analysis and Improving the Accuracy of Winograd Convolution" (2020), find that
-rounding does least.
+Convolutional Neural Networks" (2016). What rounding does depends on the points.
 
 Shapes: B images, H W their sides, F channels and F' filters, T tiles of some rows of
 tiles, P = 36 products of a tile.
