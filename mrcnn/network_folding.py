@@ -6,7 +6,7 @@ precision besides. Weights are shared with the network that is made faster, so t
 and loading go on as before, and files do not change.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ import numpy as np
 from mrcnn.layers import winograd
 from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.folded_conv import FoldedConv, covers_map
+from mrcnn.layers.narrowed_conv import NarrowedConv, can_be_narrowed
 from mrcnn.layers.per_roi import PerRoi
 from mrcnn.layers.precision import FULL, computing_in
 from mrcnn.layers.recomputed import Recomputed
@@ -60,7 +61,8 @@ def fold_norms(model: keras.Model, *, only_frozen: bool = False) -> keras.Model:
     Every `BatchNorm` whose input is the output of a convolution, and nobody else's
     input, goes into that convolution; the convolution may be wrapped in `PerRoi`.
     Convolutions over a whole map become matrix products, and wide ones of 3×3 multiply
-    less, see `FoldedConv`. So do those of nested models.
+    less, see `FoldedConv`; at detection, they swallow narrow ones, see `NarrowedConv`.
+    So do those of nested models.
 
     Args:
         model: gradients go through its weights as before
@@ -71,11 +73,17 @@ def fold_norms(model: keras.Model, *, only_frozen: bool = False) -> keras.Model:
     """
     norms = _norms_by_convolution(model, only_frozen=only_frozen)
     folded_away = {norm.name for norm in norms.values() if norm is not None}
+    narrow = {} if only_frozen else _narrow_by_convolution(model)
+    channels = _channels(narrow)
     nested: dict[str, keras.Model] = {}
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer.name in folded_away:
             return args[0]
+        if layer.name in narrow:
+            return NarrowedConv(layer, narrow[layer.name])(*args)
+        if layer.name in channels:
+            return layer.activation(args[0][..., channels[layer.name]])
         if layer.name in norms:
             return _folded(layer, norms[layer.name])(*args)
         if isinstance(layer, keras.Model):
@@ -124,6 +132,36 @@ def _norms_by_convolution(
             norm = None
         if norm is not None or _gains(layer, node.arguments.keras_tensors[0]):
             found[layer.name] = norm
+    return found
+
+
+def _narrow_by_convolution(model: keras.Model) -> dict[str, list[keras.layers.Conv2D]]:
+    """The name of a wide convolution, and the narrow ones that alone use its output."""
+    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
+    calls = Counter(id(node.operation) for node in nodes)
+    users = defaultdict(list)
+    for node in nodes:
+        for tensor in node.arguments.keras_tensors:
+            users[id(tensor)].append(node.operation)
+    kept = {id(tensor) for tensor in model.outputs}
+    found = {}
+    for node in nodes:
+        layers = [node.operation, *users[id(node.outputs[0])]]
+        are_called_once = all(calls[id(layer)] == 1 for layer in layers)
+        is_kept = id(node.outputs[0]) in kept
+        if are_called_once and not is_kept and can_be_narrowed(layers[0], layers[1:]):
+            found[node.operation.name] = layers[1:]
+    return found
+
+
+def _channels(narrow: dict[str, list[keras.layers.Conv2D]]) -> dict[str, slice]:
+    """Where a narrow convolution's numbers are among those of its wide one."""
+    found = {}
+    for layers in narrow.values():
+        stop = 0
+        for layer in layers:
+            start, stop = stop, stop + layer.filters
+            found[layer.name] = slice(start, stop)
     return found
 
 

@@ -6,8 +6,10 @@ import pytest
 import tensorflow as tf
 
 from mrcnn.geometry.boxes import pairwise_iou
+from mrcnn.layers import winograd
 from mrcnn.layers.batch_norm import BatchNorm
 from mrcnn.layers.folded_conv import FoldedConv
+from mrcnn.layers.narrowed_conv import NarrowedConv
 from mrcnn.layers.per_roi import PerRoi
 from mrcnn.layers.recomputed import Recomputed
 from mrcnn.network import assemble_network, detector_of
@@ -142,6 +144,37 @@ def test_convolutions_over_a_whole_roi_become_matrix_products(rng):
     inner = {layer.name: layer.layer for layer in folded.layers[1:]}
     assert {type(inner[name]) for name in ("wide", "narrow")} == {FoldedConv}
     assert inner["wide"].norm is None
+
+
+def wide_then_narrow(*, shown: bool = False) -> keras.Model:
+    """The convolutions of a region proposal network."""
+    image = keras.Input((None, None, 128))
+    wide = keras.layers.Conv2D(
+        128,
+        3,
+        padding="same",
+        activation="relu",
+        name="wide",
+        bias_initializer="normal",
+    )
+    hidden = wide(image)
+    first = keras.layers.Conv2D(4, 1, activation="tanh", name="first")(hidden)
+    second = keras.layers.Conv2D(8, 1, name="second")(hidden)
+    return keras.Model(image, [first, second] + [hidden] * shown)
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_narrow_convolutions_go_into_the_wide_one_that_they_alone_look_at(
+    rng, monkeypatch, shown
+):
+    monkeypatch.setattr(winograd, "runs_on_cpu", lambda: True)
+    model = wide_then_narrow(shown=shown)
+    folded = fold_norms(model)
+    assert bool(names_of(folded, NarrowedConv)) != shown
+    assert not names_of(fold_norms(model, only_frozen=True), NarrowedConv)
+    images = rng.normal(size=(2, 40, 33, 128)).astype("float32")
+    for found, expected in zip(folded(images), model(images), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def two_convolutions(model_class: type[keras.Model] = keras.Model) -> keras.Model:

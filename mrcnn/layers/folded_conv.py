@@ -65,13 +65,12 @@ class FoldedConv(keras.layers.Layer):
         scale, shift = self._scale_and_shift()
         kernel = ops.convert_to_tensor(self.conv.kernel)
         kernel = kernel if scale is None else scale * kernel
-        kernel = ops.cast(kernel, self.compute_dtype)
-        if self.compute_dtype == "float32" and winograd.is_quicker(self.conv):
-            outputs = winograd.convolve(inputs, kernel)
+        if winograd.is_quicker(self.conv, self.compute_dtype):
+            outputs = winograd.convolve(inputs, ops.cast(kernel, "float32"))
         else:
             outputs = ops.conv(
                 inputs,
-                kernel,
+                ops.cast(kernel, self.compute_dtype),
                 strides=self.conv.strides,
                 padding=self.conv.padding,
                 dilation_rate=self.conv.dilation_rate,

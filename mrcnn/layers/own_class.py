@@ -70,9 +70,8 @@ class OwnClassPatches(keras.layers.Layer):
         features = ops.reshape(features, (-1, height, width, channels))
         class_ids = ops.reshape(class_ids, (-1,))
 
-        def of_rois(rois: Array) -> Array:
-            chosen = (ops.take(one, rois, axis=0) for one in (features, class_ids))
-            return self._patches(*chosen)
+        def of_rois(start: Array, stop: Array) -> Array:
+            return self._patches(features[start:stop], class_ids[start:stop])
 
         patches = in_turn(of_rois, num_images * num_rois, ROIS_AT_ONCE)
         return ops.reshape(patches, (num_images, num_rois, 2 * height, 2 * width))

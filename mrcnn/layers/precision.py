@@ -17,8 +17,8 @@ from mrcnn.layers.per_roi import PerRoi
 
 FULL = "float32"
 
-# Those of this room that hold convolutions, or what stands in for them.
-_CONVOLVING = (BatchNorm, FoldedConv, OwnClassPatches, PerRoi)
+# Those of this room that hold layers and have no weights of their own.
+_HOLDING = (FoldedConv, OwnClassPatches, PerRoi)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
     policies = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:
-            layer.dtype_policy = precision
+            layer.dtype_policy = _policy(layer, precision)
         yield
     finally:
         for layer, policy in zip(layers, policies, strict=True):
@@ -56,7 +56,16 @@ def gains_from_half(layer: keras.layers.Layer) -> bool:
     is_plain = type(layer).__module__.startswith("keras.")
     # A layer without a policy of its own holds the global one itself, not its equal.
     follows = layer.dtype_policy is keras.config.dtype_policy()
-    return follows and (is_plain or isinstance(layer, _CONVOLVING))
+    return follows and (is_plain or isinstance(layer, (BatchNorm, *_HOLDING)))
+
+
+def _policy(layer: keras.layers.Layer, precision: str) -> str:
+    """Under a mixed policy, weights are read in half precision.
+
+    A layer that makes something of the weights that it holds rounds the result instead.
+    """
+    is_holding = isinstance(layer, _HOLDING)
+    return precision.removeprefix("mixed_") if is_holding else precision
 
 
 def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

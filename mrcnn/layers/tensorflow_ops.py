@@ -208,7 +208,8 @@ def runs_on_cpu() -> bool:
 
 
 def run_apart(
-    function: Callable[..., Array], shapes: Sequence[Sequence[int | None]]
+    function: Callable[..., Array],
+    arguments: Sequence[tuple[Sequence[int | None], str]],
 ) -> Callable[..., Array]:
     """A function with a graph of its own, made once for all calls.
 
@@ -216,40 +217,47 @@ def run_apart(
     weights alone would be made at once, and wait in memory.
 
     Args:
-        function: of float32 tensors
-        shapes: of its arguments, None where a side may vary
+        function: of tensors
+        arguments: their shapes, None where a side may vary, and dtypes
     """
     if not KERNELS_ARE_USABLE:
         return function
     return tf.function(
         function,
-        input_signature=[tf.TensorSpec(shape) for shape in shapes],
+        input_signature=[tf.TensorSpec(*argument) for argument in arguments],
         autograph=False,
         experimental_attributes={"_noinline": True},
     )
 
 
 def in_turn(
-    compute: Callable[[Array], Array], count: int, at_once: int, dtype: str = "float32"
+    compute: Callable[[Array, Array], Array],
+    count: int,
+    at_once: int,
+    dtype: str = "float32",
 ) -> Array:
     """What a function makes of some rows after the other, joined.
 
     Only some rows' intermediate results are in memory at a time, with TensorFlow.
 
     Args:
-        compute: int32 indices [N] -> [N, ...], all axes but the first alike
+        compute: int32 first row, and the row after the last, to [N, ...], all axes but
+            the first alike
         count: rows in all; may be 0
-        at_once: N, but for the last call, which may get fewer; 1 if less
+        at_once: rows, but for the last call, which may get fewer; 1 if less
         dtype: of what the function makes
     """
     if not KERNELS_ARE_USABLE:
-        return compute(ops.arange(count))
+        return compute(0, count)
     at_once = tf.maximum(at_once, 1)
+    shape_of_row = tf.TensorShape(None)
 
     def add(index: Array, chunks: Any) -> tuple[Array, Any]:
+        nonlocal shape_of_row
         start = index * at_once
-        rows = tf.range(start, tf.minimum(start + at_once, count))
-        return index + 1, chunks.write(index, compute(rows))
+        chunk = compute(start, tf.minimum(start + at_once, count))
+        shape_of_row = chunk.shape[1:]
+        return index + 1, chunks.write(index, chunk)
 
     # Once at least, to see what no rows look like.
     _, chunks = tf.while_loop(
@@ -258,7 +266,9 @@ def in_turn(
         (0, tf.TensorArray(dtype, size=0, dynamic_size=True, infer_shape=False)),
         parallel_iterations=1,
     )
-    return chunks.concat()
+    joined = chunks.concat()
+    joined.set_shape([None, *shape_of_row])  # as far as it is known
+    return joined
 
 
 def kernel_gradient(

@@ -1,16 +1,19 @@
-"""Convolutions of 3×3 with a quarter of the multiplications.
+"""Convolutions of 3×3 with fewer multiplications.
 
-A tile of 4×4 outputs depends on 6×6 inputs. Rows, and columns alike, are products of
-polynomials: evaluated at six points, multiplied there and interpolated, a tile takes 36
-products where plain convolution takes 144. After Lavin and Gray, "Fast Algorithms for
-Convolutional Neural Networks" (2016). What rounding does depends on the points.
+A tile of n×n outputs depends on n + 2 inputs in each direction. Rows, and columns
+alike, are products of polynomials: evaluated at n + 2 points, multiplied there and
+interpolated, a tile of 4×4 takes 36 products where plain convolution takes 144, one of
+2×2 takes 16 instead of 36. Larger tiles save more and round worse, so half precision
+gets the small ones. After Lavin and Gray, "Fast Algorithms for Convolutional Neural
+Networks" (2016). What rounding does depends on the points.
 
-Shapes: B images, H W their sides, F channels and F' filters, T tiles of some rows of
-tiles, P = 36 products of a tile.
+Shapes: B images, H W their sides, F channels, F' filters and G what is kept of them,
+N images of R rows and C columns of tiles each that are gone through at a time, T = N *
+R * C such tiles, P = (n + 2)² products of a tile.
 """
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import keras
@@ -25,165 +28,270 @@ from mrcnn.layers.tensorflow_ops import (
     runs_on_cpu,
 )
 
-TILE, KERNEL = 4, 3
-PATCH = TILE + KERNEL - 1
-POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)  # and infinity
+KERNEL = 3
 
-# So many tiles stay in a processor's cache together.
-MAX_TILES = 512
-# With fewer channels, going to the points and back costs more than it saves; with fewer
-# tiles, bringing the kernel there does.
-MIN_CHANNELS = 128
-MIN_TILES = 64
+# What lies between the steps of so many places stays in a processor's cache.
+MAX_PLACES = 4096
+# With fewer places, bringing the kernel to the points costs more than it saves.
+MIN_PLACES = 1024
 
 
-class Transforms(NamedTuple):
+class Tiling(NamedTuple):
     """Matrices from cells to points and back, for rows and columns together."""
+
+    min_channels: int
+    """With fewer, bringing cells to the points and back costs more than it saves."""
+
+    side: int
+    """n"""
 
     kernel: np.ndarray
     """[P, 3 * 3]"""
 
     patch: np.ndarray
-    """[P, 6 * 6]"""
+    """[P, (n + 2) * (n + 2)]"""
 
     tile: np.ndarray
-    """[4 * 4, P]"""
+    """[n * n, P]"""
+
+    @property
+    def patch_side(self) -> int:
+        """Inputs of a tile in each direction."""
+        return self.side + KERNEL - 1
+
+    def count(self, side: Any) -> Any:
+        """How many tiles cover a side."""
+        return (side + self.side - 1) // self.side
 
 
-def is_quicker(conv: keras.layers.Conv2D) -> bool:
+def is_quicker(conv: keras.layers.Conv2D, dtype: str = "float32") -> bool:
     """Whether a layer's convolution is one of those that `convolve` does faster.
 
     Graphics processors bring kernels of this kind with them.
     """
+    tiling = TILINGS.get(dtype)
     return (
-        conv.kernel_size == (KERNEL, KERNEL)
+        tiling is not None
+        and conv.kernel_size == (KERNEL, KERNEL)
         and conv.strides == (1, 1)
         and conv.dilation_rate == (1, 1)
         and conv.groups == 1
         and conv.padding == "same"
         and conv.data_format == "channels_last"
         and conv.built
-        and min(conv.kernel.shape[2:]) >= MIN_CHANNELS
+        and min(conv.kernel.shape[2:]) >= tiling.min_channels
         and runs_on_cpu()
     )
 
 
 def convolve(images: Array, kernel: Array) -> Array:
-    """Convolution with stride 1 and zeros around the images, in float32.
+    """Convolution with stride 1 and zeros around the images.
 
-    Images of a few tiles are convolved as ever.
+    Images of a few places are convolved as ever.
 
     Args:
-        images: [B, H, W, F]; B may be 0
-        kernel: [3, 3, F, F']
+        images: [B, H, W, F] float32 or bfloat16; B may be 0
+        kernel: [3, 3, F, F'] float32
 
     Returns:
-        [B, H, W, F'], equal to plain convolution up to rounding. Gradients flow into
-        both arguments.
+        [B, H, W, F'] in the images' precision, equal to plain convolution up to
+        rounding. Gradients flow into both arguments.
     """
 
     @ops.custom_gradient
     def convolve_and_back(images: Array, kernel: Array) -> Any:
         def back(upstream: Array) -> tuple[Array, Array]:
             mirrored = ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
-            return (
-                _convolve_apart(upstream, mirrored),
-                kernel_gradient(images, kernel.shape, upstream),
-            )
+            to_kernel = kernel_gradient(images, kernel.shape, upstream)
+            to_images = convolve_and_finish(upstream, mirrored)
+            return to_images, ops.cast(to_kernel, kernel.dtype)
 
-        return _convolve_apart(images, kernel), back
+        return convolve_and_finish(images, kernel), back
 
     return convolve_and_back(images, kernel)
 
 
-def _convolve_apart(images: Array, kernel: Array) -> Array:
-    channels, filters = kernel.shape[2:]
-    outputs = _convolution(channels, filters)(images, kernel)
+def _all(outputs: Array) -> Array:
+    return outputs
+
+
+def convolve_and_finish(
+    images: Array,
+    kernel: Array,
+    finish: Callable[..., Array] = _all,
+    weights: Sequence[Array] = (),
+    dtype: str | None = None,
+) -> Array:
+    """What a function of each place alone makes of a convolution's output.
+
+    That output is never in memory as a whole, unless it is small.
+
+    Args:
+        images: see `convolve`, as the next
+        kernel: [3, 3, F, F']
+        finish: of outputs [..., F'] and of weights, to [..., G]; one function for all
+            calls
+        weights: float32
+        dtype: of what the function makes; the images' own if None
+
+    Returns:
+        [B, H, W, G]
+    """
+    given = _name_of(images.dtype)
+    shapes = [tuple(one.shape) for one in (kernel, *weights)]
+    graph = _graph(finish, given, dtype or given, *shapes)
+    outputs = graph(images, kernel, *weights)
     # Sides that are known stay known.
-    return ops.reshape(outputs, (*ops.shape(images)[:3], filters))
+    return ops.reshape(outputs, (*ops.shape(images)[:3], outputs.shape[-1]))
 
 
 @cache
-def _convolution(channels: int, filters: int) -> Callable[[Array, Array], Array]:
-    kernel_shape = (KERNEL, KERNEL, channels, filters)
-    return run_apart(_convolve, [(None, None, None, channels), kernel_shape])
+def _graph(
+    finish: Callable[..., Array], given: str, made: str, *shapes: tuple[int, ...]
+) -> Callable[..., Array]:
+    """One for all convolutions between as many channels."""
+    images = ((None, None, None, shapes[0][2]), given)
+    weights = [(shape, "float32") for shape in shapes]
+    return run_apart(partial(_convolve, finish, made), [images, *weights])
 
 
-def _convolve(images: Array, kernel: Array) -> Array:
+def _convolve(
+    finish: Callable[..., Array],
+    dtype: str,
+    images: Array,
+    kernel: Array,
+    *weights: Array,
+) -> Array:
+    """[B, H, W, F] -> [B, H, W, G]"""
     num_images, height, width, _ = ops.shape(images)
+
+    def finished(outputs: Array) -> Array:
+        return finish(outputs, *weights)
+
+    def as_ever() -> Array:
+        plain = ops.cast(kernel, images.dtype)
+        outputs = ops.conv(images, plain, strides=1, padding="same")
+        # TensorFlow gives the result of no images as many channels as the images.
+        shape = (num_images, height, width, kernel.shape[-1])
+        return finished(ops.reshape(outputs, shape))
+
     return ops.cond(
-        num_images * _num_tiles(height) * _num_tiles(width) >= MIN_TILES,
-        lambda: _convolve_tiles(images, kernel),
-        lambda: ops.conv(images, kernel, strides=1, padding="same"),
+        num_images * height * width >= MIN_PLACES,
+        lambda: _convolve_tiles(images, kernel, finished, dtype),
+        as_ever,
     )
 
 
-def _convolve_tiles(images: Array, kernel: Array) -> Array:
+def _convolve_tiles(
+    images: Array, kernel: Array, finish: Callable[[Array], Array], dtype: str
+) -> Array:
+    tiling = TILINGS[_name_of(images.dtype)]
     num_images, height, width, _ = ops.shape(images)
-    rows, columns = _num_tiles(height), _num_tiles(width)  # of tiles, in each image
-    padded_height, padded_width = rows * TILE + 2, columns * TILE + 2
-    margins = [(1, padded_height - height - 1), (1, padded_width - width - 1)]
-    cells = ops.pad(images, [(0, 0), *margins, (0, 0)])
-    cells = ops.reshape(cells, (-1, images.shape[-1]))  # [B * H" * W", F]
-    # Of the first cell of each row of tiles, and of the cells of a patch from there.
-    starts = ops.arange(num_images)[:, None] * padded_height + ops.arange(rows) * TILE
-    starts = ops.reshape(starts, (-1,)) * padded_width  # [B * rows]
-    down = ops.arange(PATCH)[:, None, None, None] * padded_width
-    right = ops.arange(PATCH)[:, None, None] + ops.arange(columns) * TILE
-    kernels = _at_points(kernel)
+    rows, columns = tiling.count(height), tiling.count(width)
+    # A turn takes some rows of one image, or some images.
+    max_tiles = MAX_PLACES // tiling.side**2
+    rows_at_once = ops.clip(max_tiles // columns, 1, rows)
+    images_at_once = ops.maximum(max_tiles // (rows * columns), 1)
+    turns_of_image = _ceil_div(rows, rows_at_once)
+    kernels = _kernel_at_points(tiling, kernel, images.dtype)
 
-    def convolve_rows(chosen: Array) -> Array:
-        corners = ops.take(starts, chosen)
-        places = down + right + corners[:, None]  # [6, 6, N, columns]
-        patches = ops.take(cells, ops.reshape(places, (-1,)), axis=0)
-        tiles = _convolve_patches(patches, kernels)
-        tiles = ops.reshape(tiles, (TILE, TILE, -1, columns, kernel.shape[-1]))
-        tiles = ops.transpose(tiles, (2, 0, 3, 1, 4))  # [N, 4, columns, 4, F']
-        return ops.reshape(tiles, (-1, TILE, columns * TILE, kernel.shape[-1]))
+    def compute(turn: Array, _: Array) -> Array:
+        first_image = turn // turns_of_image * images_at_once
+        first_row = turn % turns_of_image * rows_at_once
+        num_rows = ops.minimum(rows_at_once, rows - first_row)
+        some = images[first_image : first_image + images_at_once]
+        stripes = _stripes(tiling, some, first_row, num_rows)
+        patches = _patches(tiling, stripes, num_rows, columns)
+        tiles = finish(_convolve_patches(tiling, patches, kernels))
+        return _joined(tiling, tiles, columns)
 
-    outputs = in_turn(convolve_rows, num_images * rows, MAX_TILES // columns)
-    shape = (num_images, rows * TILE, columns * TILE, kernel.shape[-1])
+    num_turns = _ceil_div(num_images, images_at_once) * turns_of_image
+    outputs = in_turn(compute, num_turns, 1, dtype)
+    shape = (num_images, rows * tiling.side, columns * tiling.side, outputs.shape[-1])
     return ops.reshape(outputs, shape)[:, :height, :width]
 
 
-def _convolve_patches(patches: Array, kernels: Array) -> Array:
-    """[6 * 6 * T, F], [P, F, F'] -> [4 * 4, T * F']"""
-    channels = patches.shape[-1]
-    points = ops.matmul(TRANSFORMS.patch, ops.reshape(patches, (PATCH**2, -1)))
-    products = ops.matmul(ops.reshape(points, (PATCH**2, -1, channels)), kernels)
-    return ops.matmul(TRANSFORMS.tile, ops.reshape(products, (PATCH**2, -1)))
+def _stripes(tiling: Tiling, images: Array, first_row: Array, num_rows: Array) -> Array:
+    """What rows of tiles depend on. [N, H, W, F] -> [N, R * n + 2, C * n + 2, F]"""
+    _, height, width, _ = ops.shape(images)
+    top = first_row * tiling.side - 1
+    bottom = top + num_rows * tiling.side + 2
+    inside = images[:, ops.maximum(top, 0) : ops.minimum(bottom, height)]
+    above, below = ops.maximum(-top, 0), ops.maximum(bottom - height, 0)
+    to_the_right = tiling.count(width) * tiling.side + 1 - width
+    return ops.pad(inside, [(0, 0), (above, below), (1, to_the_right), (0, 0)])
 
 
-def _at_points(kernel: Array) -> Array:
-    """[3, 3, F, F'] -> [P, F, F']"""
-    flat = ops.reshape(kernel, (KERNEL**2, -1))
-    return ops.reshape(
-        ops.matmul(TRANSFORMS.kernel, flat), (PATCH**2, *kernel.shape[2:])
+def _patches(tiling: Tiling, stripes: Array, num_rows: Array, columns: Array) -> Array:
+    """[N, R * n + 2, C * n + 2, F] -> [(n + 2) * (n + 2) * T, F]"""
+    num_images, height, width, channels = ops.shape(stripes)
+    in_patch = ops.arange(tiling.patch_side)[:, None]
+    ys = in_patch + ops.arange(num_rows) * tiling.side  # [n + 2, R]
+    xs = in_patch + ops.arange(columns) * tiling.side  # [n + 2, C]
+    starts = ops.arange(num_images)[:, None, None] * height * width
+    places = ys[:, None, None, :, None] * width + xs[None, :, None, None, :] + starts
+    cells = ops.reshape(stripes, (-1, channels))
+    return ops.take(cells, ops.reshape(places, (-1,)), axis=0)
+
+
+def _convolve_patches(tiling: Tiling, patches: Array, kernels: Array) -> Array:
+    """[(n + 2) * (n + 2) * T, F], [P, F, F'] -> [n * n * T, F']"""
+    num_points, channels, filters = kernels.shape
+    to_points, to_tile = (
+        ops.convert_to_tensor(matrix, patches.dtype)
+        for matrix in (tiling.patch, tiling.tile)
     )
+    points = ops.matmul(to_points, ops.reshape(patches, (num_points, -1)))
+    products = ops.matmul(ops.reshape(points, (num_points, -1, channels)), kernels)
+    tiles = ops.matmul(to_tile, ops.reshape(products, (num_points, -1)))
+    return ops.reshape(tiles, (-1, filters))
 
 
-def _num_tiles(side: Any) -> Any:
-    return (side + TILE - 1) // TILE
+def _joined(tiling: Tiling, tiles: Array, columns: Array) -> Array:
+    """[n * n * T, G] -> [N * R * n, C * n, G]"""
+    kept = tiles.shape[-1]
+    cells = ops.reshape(tiles, (tiling.side, tiling.side, -1, columns, kept))
+    cells = ops.transpose(cells, (2, 0, 3, 1, 4))  # [N * R, n, C, n, G]
+    return ops.reshape(cells, (-1, columns * tiling.side, kept))
 
 
-def make_transforms() -> Transforms:
-    """The matrices for tiles of 4×4 and kernels of 3×3.
+def _kernel_at_points(tiling: Tiling, kernel: Array, dtype: Any) -> Array:
+    """[3, 3, F, F'] -> [P, F, F']"""
+    flat = ops.matmul(tiling.kernel, ops.reshape(kernel, (KERNEL**2, -1)))
+    return ops.cast(ops.reshape(flat, (-1, *kernel.shape[2:])), dtype)
+
+
+def _ceil_div(dividend: Any, divisor: Any) -> Any:
+    return (dividend + divisor - 1) // divisor
+
+
+def _name_of(dtype: Any) -> str:
+    return keras.backend.standardize_dtype(dtype)
+
+
+def make_tiling(min_channels: int, side: int, points: Sequence[float]) -> Tiling:
+    """The matrices for tiles of n×n, from n + 1 points and infinity.
 
     A correlation is the transpose of a product of polynomials, whose matrices are
     powers of the points, and the inverse of powers.
     """
-    to_tile, to_kernel = _powers(TILE).T, _powers(KERNEL)
-    to_patch = np.linalg.inv(_powers(PATCH)).T
+    to_tile, to_kernel = _powers(points, side).T, _powers(points, KERNEL)
+    to_patch = np.linalg.inv(_powers(points, side + KERNEL - 1)).T
     # Points get numbers of like magnitude, which rounding is kinder to.
     scale = np.abs(to_patch).sum(axis=1, keepdims=True) / 2
     ways = (to_kernel * scale, to_patch / scale, to_tile)
-    return Transforms(*(np.kron(way, way).astype("float32") for way in ways))
+    matrices = (np.kron(way, way).astype("float32") for way in ways)
+    return Tiling(min_channels, side, *matrices)
 
 
-def _powers(count: int) -> np.ndarray:
-    """Of each point, from the 0th on; infinity has the last alone. -> [6, count]"""
-    powers = np.vander(POINTS, count, increasing=True)
+def _powers(points: Sequence[float], count: int) -> np.ndarray:
+    """Of each point, from the 0th on; infinity has the last alone. -> [n + 2, count]"""
+    powers = np.vander(points, count, increasing=True)
     return np.vstack([powers, np.eye(count)[-1]])
 
 
-TRANSFORMS = make_transforms()
+TILINGS = {
+    "float32": make_tiling(128, 4, (0.0, 1.0, -1.0, 0.5, -2.0)),
+    "bfloat16": make_tiling(256, 2, (0.0, 1.0, -1.0)),
+}
+"""By the images' precision."""

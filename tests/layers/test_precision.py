@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mrcnn.layers.batch_norm import BatchNorm
+from mrcnn.layers.folded_conv import FoldedConv
 from mrcnn.layers.per_roi import PerRoi
 from mrcnn.layers.precision import computing_in
 
@@ -31,6 +32,23 @@ def test_layers_follow_but_those_with_a_precision_of_their_own():
     assert logits.dtype == tf.float32
     assert all(weight.dtype == "float32" for weight in model.weights)
     assert [tensor.dtype for tensor in model(image)] == [tf.float32] * 2
+
+
+def test_weights_are_folded_before_they_are_rounded():
+    conv, norm = keras.layers.Conv2D(1, 1, name="conv"), BatchNorm(name="norm")
+    image = keras.Input((2, 2, 1))
+    norm(conv(image))
+    # Both round to 1 in bfloat16, their product does not.
+    conv.set_weights([np.full((1, 1, 1, 1), 1.003), np.zeros(1)])
+    norm.set_weights([np.full(1, 1.003), np.zeros(1), np.zeros(1), np.ones(1) - 1e-3])
+    folded = keras.Model(image, FoldedConv(conv, norm)(image))
+    rois = keras.Input((3, 2, 2, 1))
+    of_rois = keras.Model(rois, PerRoi(FoldedConv(conv, norm))(rois))
+    for one in (folded, of_rois):
+        with computing_in(one, "mixed_bfloat16"):
+            found = one(np.ones((1, *one.input_shape[1:]), "float32"))
+        assert found.dtype == tf.bfloat16
+        np.testing.assert_array_equal(tf.cast(found, "float32"), 1 + 2**-7)
 
 
 def test_an_error_inside_leaves_full_precision_behind():

@@ -4,10 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from mrcnn.layers import winograd
 from mrcnn.layers.folded_conv import FoldedConv
-from mrcnn.layers.winograd import TILE, TRANSFORMS, convolve, is_quicker
+from mrcnn.layers.winograd import TILINGS, convolve, convolve_and_finish, is_quicker
+
+# Root of the mean square of the error against the standard deviation of the outputs,
+# and how often that of plain convolution it may be.
+ROUNDING = {"float32": (3e-6, 12), "bfloat16": (6e-3, 3)}
 
 
 def plain(images, kernel, dtype="float32"):
@@ -16,12 +21,18 @@ def plain(images, kernel, dtype="float32"):
 
 
 @pytest.fixture(params=["tiles", "as ever"], autouse=True)
-def few_tiles(request, monkeypatch):
-    """Either way of convolving what has few tiles."""
-    monkeypatch.setattr(winograd, "MIN_TILES", 0 if request.param == "tiles" else 1000)
-    winograd._convolution.cache_clear()
+def few_places(request, monkeypatch):
+    """Either way of convolving what has few places."""
+    min_places = 0 if request.param == "tiles" else 100_000
+    monkeypatch.setattr(winograd, "MIN_PLACES", min_places)
+    winograd._graph.cache_clear()
     yield request.param
-    winograd._convolution.cache_clear()
+    winograd._graph.cache_clear()
+
+
+@pytest.fixture(params=TILINGS)
+def dtype(request):
+    return request.param
 
 
 @pytest.fixture
@@ -29,66 +40,120 @@ def kernel(rng):
     return rng.normal(size=(3, 3, 5, 7)).astype("float32")
 
 
-# Whole tiles, parts of tiles, less than a tile, more rows than are taken at a time.
-SHAPES = [(2, 8, 12), (1, 14, 13), (2, 1, 1), (3, 2, 5), (2, 9, 601)]
+def assert_close(found, expected, dtype):
+    """Up to the rounding of a precision."""
+    tolerance = {"float32": 1e-4, "bfloat16": 0.4}[dtype]
+    np.testing.assert_allclose(
+        tf.cast(found, "float32"), tf.cast(expected, "float32"), atol=tolerance
+    )
+
+
+# Whole tiles, parts of tiles, less than a tile, more rows or more images than are taken
+# at a time, and not a multiple of them.
+SHAPES = [(2, 8, 12), (1, 14, 13), (2, 1, 1), (3, 2, 5), (2, 9, 601), (60, 9, 9)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_is_a_convolution(shape, kernel, rng):
-    images = rng.normal(size=(*shape, 5)).astype("float32")
+def test_it_is_a_convolution(shape, kernel, rng, dtype):
+    images = tf.cast(rng.normal(size=(*shape, 5)), dtype)
     found = convolve(images, kernel)
     assert found.shape == (*shape, 7)
-    np.testing.assert_allclose(found, plain(images, kernel), atol=1e-4)
+    assert found.dtype == dtype
+    assert_close(found, plain(images, kernel), dtype)
 
 
-def test_one_graph_is_for_all_shapes(kernel, rng):
-    specs = [tf.TensorSpec([None, None, None, 5]), tf.TensorSpec(kernel.shape)]
+def test_one_graph_is_for_all_shapes(kernel, rng, dtype):
+    specs = [tf.TensorSpec([None, None, None, 5], dtype), tf.TensorSpec(kernel.shape)]
     run = tf.function(convolve, input_signature=specs)
     for shape in SHAPES:
-        images = rng.normal(size=(*shape, 5)).astype("float32")
-        np.testing.assert_allclose(
-            run(images, kernel), plain(images, kernel), atol=1e-4
-        )
+        images = tf.cast(rng.normal(size=(*shape, 5)), dtype)
+        assert_close(run(images, kernel), plain(images, kernel), dtype)
 
 
-def test_no_images_are_fine(kernel):
-    assert convolve(np.zeros((0, 14, 14, 5), "float32"), kernel).shape == (0, 14, 14, 7)
+def total_and_most(outputs, weights):
+    values = ops.cast(outputs, "float32") + weights
+    return ops.stack([ops.sum(values, axis=-1), ops.max(values, axis=-1)], axis=-1)
 
 
-def test_gradients_are_those_of_a_convolution(kernel, rng):
-    images = rng.normal(size=(2, 9, 6, 5)).astype("float32")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_kept_of_places_is_made_turn_by_turn(shape, kernel, rng, dtype):
+    images = tf.cast(rng.normal(size=(*shape, 5)), dtype)
+    weights = rng.normal(size=7).astype("float32")
+    found = convolve_and_finish(images, kernel, total_and_most, [weights], "float32")
+    assert found.shape == (*shape, 2)
+    assert found.dtype == "float32"
+    expected = total_and_most(plain(images, kernel), weights)
+    np.testing.assert_allclose(
+        found, expected, atol=1e-3 if dtype == "float32" else 1.0
+    )
+
+
+def size_at_hand(outputs):
+    return tf.ones_like(outputs[..., :1]) * tf.cast(tf.size(outputs), "float32")
+
+
+def test_a_turn_has_a_part_of_the_outputs_at_hand(few_places, kernel, rng):
+    images = rng.normal(size=(1, 300, 64, 5)).astype("float32")
+    sizes = convolve_and_finish(images, kernel, size_at_hand)
+    everything, a_turn = 300 * 64 * 7, winograd.MAX_PLACES * 7
+    assert a_turn < everything
+    assert np.max(sizes) == (a_turn if few_places == "tiles" else everything)
+
+
+def test_no_images_are_fine(kernel, dtype):
+    images = tf.zeros((0, 14, 14, 5), dtype)
+    assert convolve(images, kernel).shape == (0, 14, 14, 7)
+
+
+def test_gradients_are_those_of_a_convolution(kernel, rng, dtype):
+    images = tf.cast(rng.normal(size=(2, 9, 6, 5)), dtype)
     upstream = rng.normal(size=(2, 9, 6, 7)).astype("float32")
     gradients = []
     for function in (convolve, plain):
-        arguments = [tf.constant(images), tf.constant(kernel)]
+        arguments = [images, tf.constant(kernel)]
         with tf.GradientTape() as tape:
             tape.watch(arguments)
-            loss = tf.reduce_sum(upstream * function(*arguments))
+            outputs = tf.cast(function(*arguments), "float32")
+            loss = tf.reduce_sum(upstream * outputs)
         gradients.append(tape.gradient(loss, arguments))
     for found, expected in zip(*gradients, strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        assert found.dtype == expected.dtype
+        found, expected = tf.cast(found, "float32"), tf.cast(expected, "float32")
+        tolerance = {"float32": 1e-5, "bfloat16": 0.02}[dtype]
+        scale = tf.reduce_max(tf.abs(expected)).numpy()
+        np.testing.assert_allclose(found, expected, atol=tolerance * scale)
 
 
-def test_rounding_is_a_few_times_that_of_plain_convolution(rng):
-    images = rng.normal(size=(1, 32, 32, 256)).astype("float32")
+def test_rounding_is_a_few_times_that_of_plain_convolution(rng, dtype):
+    images = tf.cast(rng.normal(size=(1, 32, 32, 256)), dtype)
     kernel = rng.normal(size=(3, 3, 256, 64)).astype("float32") / 48
     exact = plain(images, kernel, "float64").numpy()
-    errors = [
-        np.abs(function(images, kernel) - exact).mean()
-        for function in (convolve, plain)
-    ]
-    assert errors[0] < 10 * errors[1]
-    assert errors[0] < 2e-6 * exact.std()
+    found, as_ever = (
+        np.sqrt(np.square(tf.cast(one, "float64") - exact).mean()) / exact.std()
+        for one in (convolve(images, kernel), plain(images, kernel, dtype))
+    )
+    largest, times_plain = ROUNDING[dtype]
+    assert found < times_plain * as_ever
+    assert found < largest
 
 
-def test_transforms_are_exact_for_whole_numbers():
-    patch, kernel = np.arange(36.0).reshape(6, 6), np.arange(9.0).reshape(3, 3)
-    products = (TRANSFORMS.patch @ patch.ravel()) * (TRANSFORMS.kernel @ kernel.ravel())
-    found = (TRANSFORMS.tile @ products).reshape(TILE, TILE)
-    for y in range(TILE):
-        for x in range(TILE):
+def test_transforms_are_exact_for_whole_numbers(dtype):
+    tiling = TILINGS[dtype]
+    side = tiling.side + 2
+    patch = np.arange(float(side**2)).reshape(side, side)
+    kernel = np.arange(9.0).reshape(3, 3)
+    products = (tiling.patch @ patch.ravel()) * (tiling.kernel @ kernel.ravel())
+    found = (tiling.tile @ products).reshape(tiling.side, tiling.side)
+    for y in range(tiling.side):
+        for x in range(tiling.side):
             expected = (patch[y : y + 3, x : x + 3] * kernel).sum()
             assert found[y, x] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_way_to_the_points_of_half_precision_does_not_round():
+    tiling = TILINGS["bfloat16"]
+    for matrix in (tiling.patch, tiling.tile):
+        np.testing.assert_array_equal(tf.cast(matrix, "bfloat16"), matrix)
 
 
 def conv(filters=128, kernel_side=3, channels=128, **options):
@@ -110,6 +175,10 @@ def test_wide_convolutions_of_stride_1_are_quicker(monkeypatch):
         conv(groups=2),
     ):
         assert not is_quicker(other)
+    # In half precision a little is won, so a little must not be lost.
+    assert not is_quicker(conv(), "bfloat16")
+    assert is_quicker(conv(filters=256, channels=256), "bfloat16")
+    assert not is_quicker(conv(filters=256, channels=256), "float16")
     monkeypatch.setattr(winograd, "runs_on_cpu", lambda: False)
     assert not is_quicker(conv())
 
@@ -119,7 +188,7 @@ def num_plain_convolutions(layer, images):
     return sum(one.type == "Conv2D" for one in graph.get_operations())
 
 
-def test_layers_take_it_in_full_precision_alone(monkeypatch, rng):
+def test_layers_take_it_where_it_is_quicker(few_places, monkeypatch, rng):
     monkeypatch.setattr(winograd, "runs_on_cpu", lambda: True)
     images = tf.constant(rng.normal(size=(1, 8, 8, 128)).astype("float32"))
     layer = conv(activation="relu", bias_initializer="normal")
@@ -127,3 +196,14 @@ def test_layers_take_it_in_full_precision_alone(monkeypatch, rng):
     np.testing.assert_allclose(full(images), layer(images), atol=1e-4)
     assert num_plain_convolutions(full, images) == 0
     assert num_plain_convolutions(half, images) == 1
+
+
+def test_a_mixed_policy_may_have_rounded_the_kernel(monkeypatch, rng):
+    monkeypatch.setattr(winograd, "runs_on_cpu", lambda: True)
+    images = tf.constant(rng.normal(size=(1, 8, 8, 256)).astype("float32"))
+    layer = conv(filters=256, channels=256)
+    half = FoldedConv(layer, dtype="mixed_bfloat16")
+    assert num_plain_convolutions(half, images) == 0
+    found = half(images)
+    assert found.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(found, "float32"), layer(images), atol=0.1)
