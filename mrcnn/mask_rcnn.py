@@ -4,6 +4,9 @@ Methods are short and delegate: the network is built in `network.py`, images are
 detected in `inference/`, files are read in `weights/`.
 """
 
+import mrcnn.keras_first  # noqa: F401 - imported for its effect
+
+# isort: split
 import copy
 import logging
 import os

@@ -1,5 +1,8 @@
 """Door: the network, its layers and their helpers under matterport's names."""
 
+import mrcnn.keras_first  # noqa: F401 - imported for its effect
+
+# isort: split
 import datetime
 import logging
 import math

@@ -11,7 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 CODE = [*FILES, *sorted((ROOT / "samples").rglob("*.py"))]
 
 FLOORS = [
-    ["geometry", "quiet"],
+    ["geometry", "quiet", "keras_first"],
     ["image_meta", "atomic_file"],
     ["config", "layers", "losses"],
     ["backbones", "heads"],

@@ -55,9 +55,9 @@ class NarrowedConv(FoldedConv):
         if not winograd.is_quicker(self.conv, self.compute_dtype):
             return _narrow(super().call(inputs), *narrow)
         kernel, bias = _full(self.conv.kernel), _full(self.conv.bias)
-        return winograd.convolve_and_finish(
-            inputs, kernel, _finish, [bias, *narrow], "float32"
-        )
+        num_numbers = narrow[1].shape[0]
+        finish = winograd.Finish(_finish, [bias, *narrow], num_numbers, "float32")
+        return winograd.convolve_and_finish(inputs, kernel, finish)
 
 
 def can_be_narrowed(conv: Any, users: Sequence[Any]) -> bool:

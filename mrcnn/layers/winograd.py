@@ -36,6 +36,22 @@ MAX_PLACES = 4096
 MIN_PLACES = 1024
 
 
+class Finish(NamedTuple):
+    """What is made of each place of a convolution's output."""
+
+    function: Callable[..., Array]
+    """Of outputs [..., F'] and the weights, to [..., G]; one function for all calls."""
+
+    weights: Sequence[Array]
+    """float32"""
+
+    num_kept: int
+    """G"""
+
+    dtype: str
+    """Of what the function makes."""
+
+
 class Tiling(NamedTuple):
     """Matrices from cells to points and back, for rows and columns together."""
 
@@ -103,25 +119,15 @@ def convolve(images: Array, kernel: Array) -> Array:
         def back(upstream: Array) -> tuple[Array, Array]:
             mirrored = ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
             to_kernel = kernel_gradient(images, kernel.shape, upstream)
-            to_images = convolve_and_finish(upstream, mirrored)
+            to_images = _convolve_alone(upstream, mirrored)
             return to_images, ops.cast(to_kernel, kernel.dtype)
 
-        return convolve_and_finish(images, kernel), back
+        return _convolve_alone(images, kernel), back
 
     return convolve_and_back(images, kernel)
 
 
-def _all(outputs: Array) -> Array:
-    return outputs
-
-
-def convolve_and_finish(
-    images: Array,
-    kernel: Array,
-    finish: Callable[..., Array] = _all,
-    weights: Sequence[Array] = (),
-    dtype: str | None = None,
-) -> Array:
+def convolve_and_finish(images: Array, kernel: Array, finish: Finish) -> Array:
     """What a function of each place alone makes of a convolution's output.
 
     That output is never in memory as a whole, unless it is small.
@@ -129,34 +135,41 @@ def convolve_and_finish(
     Args:
         images: see `convolve`, as the next
         kernel: [3, 3, F, F']
-        finish: of outputs [..., F'] and of weights, to [..., G]; one function for all
-            calls
-        weights: float32
-        dtype: of what the function makes; the images' own if None
+        finish: the function and what it needs
 
     Returns:
         [B, H, W, G]
     """
-    given = _name_of(images.dtype)
-    shapes = [tuple(one.shape) for one in (kernel, *weights)]
-    graph = _graph(finish, given, dtype or given, *shapes)
-    outputs = graph(images, kernel, *weights)
+    ranks = tuple(len(one.shape) for one in finish.weights)
+    graph = _graph(finish.function, finish.dtype, _name_of(images.dtype), ranks)
+    outputs = graph(images, kernel, *finish.weights)
     # Sides that are known stay known.
-    return ops.reshape(outputs, (*ops.shape(images)[:3], outputs.shape[-1]))
+    return ops.reshape(outputs, (*ops.shape(images)[:3], finish.num_kept))
+
+
+def _convolve_alone(images: Array, kernel: Array) -> Array:
+    all_of_it = Finish(_all, [], kernel.shape[-1], _name_of(images.dtype))
+    return convolve_and_finish(images, kernel, all_of_it)
+
+
+def _all(outputs: Array) -> Array:
+    return outputs
 
 
 @cache
 def _graph(
-    finish: Callable[..., Array], given: str, made: str, *shapes: tuple[int, ...]
+    function: Callable[..., Array], dtype: str, given: str, ranks: tuple[int, ...]
 ) -> Callable[..., Array]:
-    """One for all convolutions between as many channels."""
-    images = ((None, None, None, shapes[0][2]), given)
-    weights = [(shape, "float32") for shape in shapes]
-    return run_apart(partial(_convolve, finish, made), [images, *weights])
+    """One for convolutions between all numbers of channels."""
+    images = ([None] * 4, given)
+    kernel = ([KERNEL, KERNEL, None, None], "float32")
+    weights = [([None] * rank, "float32") for rank in ranks]
+    convolve = partial(_convolve, function, dtype)
+    return run_apart(convolve, [images, kernel, *weights])
 
 
 def _convolve(
-    finish: Callable[..., Array],
+    function: Callable[..., Array],
     dtype: str,
     images: Array,
     kernel: Array,
@@ -166,13 +179,13 @@ def _convolve(
     num_images, height, width, _ = ops.shape(images)
 
     def finished(outputs: Array) -> Array:
-        return finish(outputs, *weights)
+        return function(outputs, *weights)
 
     def as_ever() -> Array:
         plain = ops.cast(kernel, images.dtype)
         outputs = ops.conv(images, plain, strides=1, padding="same")
         # TensorFlow gives the result of no images as many channels as the images.
-        shape = (num_images, height, width, kernel.shape[-1])
+        shape = (num_images, height, width, ops.shape(kernel)[-1])
         return finished(ops.reshape(outputs, shape))
 
     return ops.cond(
@@ -207,8 +220,9 @@ def _convolve_tiles(
 
     num_turns = _ceil_div(num_images, images_at_once) * turns_of_image
     outputs = in_turn(compute, num_turns, 1, dtype)
-    shape = (num_images, rows * tiling.side, columns * tiling.side, outputs.shape[-1])
-    return ops.reshape(outputs, shape)[:, :height, :width]
+    covered = (num_images, rows * tiling.side, columns * tiling.side)
+    outputs = ops.reshape(outputs, (*covered, ops.shape(outputs)[-1]))
+    return outputs[:, :height, :width]
 
 
 def _stripes(tiling: Tiling, images: Array, first_row: Array, num_rows: Array) -> Array:
@@ -236,7 +250,7 @@ def _patches(tiling: Tiling, stripes: Array, num_rows: Array, columns: Array) ->
 
 def _convolve_patches(tiling: Tiling, patches: Array, kernels: Array) -> Array:
     """[(n + 2) * (n + 2) * T, F], [P, F, F'] -> [n * n * T, F']"""
-    num_points, channels, filters = kernels.shape
+    num_points, channels, filters = ops.shape(kernels)
     to_points, to_tile = (
         ops.convert_to_tensor(matrix, patches.dtype)
         for matrix in (tiling.patch, tiling.tile)
@@ -249,7 +263,7 @@ def _convolve_patches(tiling: Tiling, patches: Array, kernels: Array) -> Array:
 
 def _joined(tiling: Tiling, tiles: Array, columns: Array) -> Array:
     """[n * n * T, G] -> [N * R * n, C * n, G]"""
-    kept = tiles.shape[-1]
+    kept = ops.shape(tiles)[-1]
     cells = ops.reshape(tiles, (tiling.side, tiling.side, -1, columns, kept))
     cells = ops.transpose(cells, (2, 0, 3, 1, 4))  # [N * R, n, C, n, G]
     return ops.reshape(cells, (-1, columns * tiling.side, kept))
@@ -258,7 +272,8 @@ def _joined(tiling: Tiling, tiles: Array, columns: Array) -> Array:
 def _kernel_at_points(tiling: Tiling, kernel: Array, dtype: Any) -> Array:
     """[3, 3, F, F'] -> [P, F, F']"""
     flat = ops.matmul(tiling.kernel, ops.reshape(kernel, (KERNEL**2, -1)))
-    return ops.cast(ops.reshape(flat, (-1, *kernel.shape[2:])), dtype)
+    shape = (len(tiling.kernel), *ops.shape(kernel)[2:])
+    return ops.cast(ops.reshape(flat, shape), dtype)
 
 
 def _ceil_div(dividend: Any, divisor: Any) -> Any:

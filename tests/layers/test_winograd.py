@@ -8,7 +8,13 @@ from keras import ops
 
 from mrcnn.layers import winograd
 from mrcnn.layers.folded_conv import FoldedConv
-from mrcnn.layers.winograd import TILINGS, convolve, convolve_and_finish, is_quicker
+from mrcnn.layers.winograd import (
+    TILINGS,
+    Finish,
+    convolve,
+    convolve_and_finish,
+    is_quicker,
+)
 
 # Root of the mean square of the error against the standard deviation of the outputs,
 # and how often that of plain convolution it may be.
@@ -79,7 +85,8 @@ def total_and_most(outputs, weights):
 def test_what_is_kept_of_places_is_made_turn_by_turn(shape, kernel, rng, dtype):
     images = tf.cast(rng.normal(size=(*shape, 5)), dtype)
     weights = rng.normal(size=7).astype("float32")
-    found = convolve_and_finish(images, kernel, total_and_most, [weights], "float32")
+    finish = Finish(total_and_most, [weights], 2, "float32")
+    found = convolve_and_finish(images, kernel, finish)
     assert found.shape == (*shape, 2)
     assert found.dtype == "float32"
     expected = total_and_most(plain(images, kernel), weights)
@@ -94,7 +101,8 @@ def size_at_hand(outputs):
 
 def test_a_turn_has_a_part_of_the_outputs_at_hand(few_places, kernel, rng):
     images = rng.normal(size=(1, 300, 64, 5)).astype("float32")
-    sizes = convolve_and_finish(images, kernel, size_at_hand)
+    finish = Finish(size_at_hand, [], 1, "float32")
+    sizes = convolve_and_finish(images, kernel, finish)
     everything, a_turn = 300 * 64 * 7, winograd.MAX_PLACES * 7
     assert a_turn < everything
     assert np.max(sizes) == (a_turn if few_places == "tiles" else everything)
