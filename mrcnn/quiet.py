@@ -1,7 +1,7 @@
-"""Importing TensorFlow without the greetings that it writes before it can be asked.
+"""TensorFlow without its greetings and without what it says to its makers.
 
     with quiet_stderr():
-        from mrcnn.model import MaskRCNN
+        import tensorflow
 
 Whoever sets TF_CPP_MIN_LOG_LEVEL below 3 wants to hear it, and does.
 """
@@ -25,11 +25,10 @@ def quiet_stderr() -> Iterator[None]:
 
     It is let out after all where the block ends in an error.
     """
-    if WANTS_TO_HEAR:
+    kept = None if WANTS_TO_HEAR else _second_way_out()
+    if kept is None:
         yield
         return
-    sys.stderr.flush()
-    kept = os.dup(2)
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:
@@ -42,3 +41,14 @@ def quiet_stderr() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _second_way_out() -> int | None:
+    """A copy of standard error, None where a process has none."""
+    if sys.stderr is None:
+        return None
+    sys.stderr.flush()
+    try:
+        return os.dup(2)
+    except OSError:
+        return None

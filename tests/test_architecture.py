@@ -11,8 +11,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 CODE = [*FILES, *sorted((ROOT / "samples").rglob("*.py"))]
 
 FLOORS = [
-    ["geometry", "quiet", "keras_first"],
-    ["image_meta", "atomic_file"],
+    ["geometry", "quiet"],
+    ["image_meta", "atomic_file", "keras_first"],
     ["config", "layers", "losses"],
     ["backbones", "heads"],
     ["network", "data", "presets"],

@@ -46,3 +46,32 @@ def test_tensorflow_is_told_to_speak_of_errors_alone():
         [sys.executable, "-c", code], capture_output=True, text=True, env={}
     )
     assert done.stdout == "3\n"
+
+
+@pytest.mark.parametrize("close", ["os.close(2)", "import sys; sys.stderr = None"])
+def test_a_process_without_standard_error_goes_on(close):
+    code = f"""
+import os
+{close}
+from mrcnn.quiet import quiet_stderr
+with quiet_stderr():
+    print("inside")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "inside\n"
+
+
+def test_a_first_detection_says_nothing(monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    code = """
+from mrcnn.model import MaskRCNN
+import numpy as np
+from tests.small_configs import TinyConfig
+MaskRCNN(config=TinyConfig()).detect([np.zeros((64, 64, 3), "uint8")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""

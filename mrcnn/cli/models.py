@@ -18,7 +18,6 @@ from mrcnn.cli.options import positive, several, whole_number
 from mrcnn.cli.terminal import Misuse
 from mrcnn.config import Config
 from mrcnn.data.coco_classes import COCO_CLASS_NAMES
-from mrcnn.quiet import quiet_stderr
 
 if TYPE_CHECKING:
     from mrcnn.mask_rcnn import MaskRCNN
@@ -148,9 +147,9 @@ def coco_weights_file() -> str:
 
 
 def import_model_class() -> Callable[..., "MaskRCNN"]:
-    """The class MaskRCNN, once TensorFlow is there, without its greetings."""
-    with quiet_stderr():
-        from mrcnn.mask_rcnn import MaskRCNN
+    """The class MaskRCNN, once TensorFlow is there, which takes seconds."""
+    from mrcnn.mask_rcnn import MaskRCNN
+
     return MaskRCNN
 
 
