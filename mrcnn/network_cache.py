@@ -215,6 +215,7 @@ class NetworkCache:
             precision = config.DETECTION_PRECISION
             key = f"{masks} {precision} {settings}"
             if key not in self._detectors:
+                config.validate()
                 assert self._parts is not None
                 found = network.detector_of(
                     config, geometry, self._parts, class_names=class_names, masks=masks

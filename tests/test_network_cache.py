@@ -78,6 +78,14 @@ def test_detection_follows_thresholds_without_a_new_network():
         cache.detector(config, "aligned")
 
 
+def test_a_knob_that_was_set_wrong_later_is_named():
+    cache, config = NetworkCache(), TinyConfig()
+    cache.model(config, "aligned")
+    config.DETECTION_PRECISION = "bfloat16"
+    with pytest.raises(ValueError, match=r"DETECTION_PRECISION = 'bfloat16'.*mixed_b"):
+        cache.detector(config, "aligned")
+
+
 def test_detection_has_a_precision_of_its_own_on_the_same_weights():
     cache, config = NetworkCache(), TinyConfig()
     full = cache.detector(config, "aligned")

@@ -71,10 +71,11 @@ def test_a_folded_detector_finds_the_same(detector, inputs):
         np.testing.assert_allclose(array, expected, atol=2e-4)
 
 
-def test_half_precision_finds_nearly_the_same(detector, inputs):
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_finds_nearly_the_same(detector, inputs, precision):
     full, half = (
-        build_detector(detector, precision).predict_on_batch(inputs)
-        for precision in ("float32", "mixed_bfloat16")
+        build_detector(detector, one).predict_on_batch(inputs)
+        for one in ("float32", precision)
     )
     detections, patches = half
     assert (detections.dtype, patches.dtype) == ("float32", "float32")
