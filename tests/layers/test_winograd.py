@@ -8,8 +8,8 @@ from keras import ops
 
 from mrcnn.layers import winograd
 from mrcnn.layers.folded_conv import FoldedConv
+from mrcnn.layers.tilings import TILINGS
 from mrcnn.layers.winograd import (
-    TILINGS,
     Finish,
     convolve,
     convolve_and_finish,
@@ -143,25 +143,6 @@ def test_rounding_is_a_few_times_that_of_plain_convolution(rng, dtype):
     largest, times_plain = ROUNDING[dtype]
     assert found < times_plain * as_ever
     assert found < largest
-
-
-def test_transforms_are_exact_for_whole_numbers(dtype):
-    tiling = TILINGS[dtype]
-    side = tiling.side + 2
-    patch = np.arange(float(side**2)).reshape(side, side)
-    kernel = np.arange(9.0).reshape(3, 3)
-    products = (tiling.patch @ patch.ravel()) * (tiling.kernel @ kernel.ravel())
-    found = (tiling.tile @ products).reshape(tiling.side, tiling.side)
-    for y in range(tiling.side):
-        for x in range(tiling.side):
-            expected = (patch[y : y + 3, x : x + 3] * kernel).sum()
-            assert found[y, x] == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_way_to_the_points_of_half_precision_does_not_round():
-    tiling = TILINGS["bfloat16"]
-    for matrix in (tiling.patch, tiling.tile):
-        np.testing.assert_array_equal(tf.cast(matrix, "bfloat16"), matrix)
 
 
 def conv(filters=128, kernel_side=3, channels=128, **options):
