@@ -32,6 +32,7 @@ ROOMMATES = {
     "config_rules": "config",
     "structure_rules": "config",
     "network_cache": "mask_rcnn",
+    "network_knobs": "mask_rcnn",
     "network_owner": "mask_rcnn",
     "detection_options": "mask_rcnn",
     "training_session": "mask_rcnn",

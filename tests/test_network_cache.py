@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 
 from mrcnn import network, network_anchors, network_layers
-from mrcnn.network_cache import (
-    ANCHOR_KNOBS,
-    MAX_ANCHORED_SHAPES,
-    NETWORK_KNOBS,
-    NetworkCache,
-    settings_of,
-)
+from mrcnn.network_cache import MAX_ANCHORED_SHAPES, NetworkCache, settings_of
+from mrcnn.network_knobs import ANCHOR_KNOBS, NETWORK_KNOBS
 from tests.small_configs import TinyConfig
 
 

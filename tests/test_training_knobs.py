@@ -1,4 +1,4 @@
-from mrcnn.network_cache import NETWORK_KNOBS
+from mrcnn.network_knobs import NETWORK_KNOBS
 from mrcnn.training_knobs import TrainingKnobs
 
 
