@@ -1,34 +1,12 @@
 """A network that follows its config."""
 
-import ast
-import inspect
 import threading
 
 import numpy as np
 import pytest
 
-from mrcnn import network, network_anchors, network_layers
 from mrcnn.network_cache import MAX_ANCHORED_SHAPES, NetworkCache, settings_of
-from mrcnn.network_knobs import ANCHOR_KNOBS, NETWORK_KNOBS
 from tests.small_configs import TinyConfig
-
-
-def config_reads(source):
-    return {
-        node.attr
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "config"
-        and node.attr.isupper()
-    }
-
-
-def test_every_knob_that_the_network_reads_is_watched():
-    files = (network, network_anchors, network_layers)
-    reads = set().union(*(config_reads(inspect.getsource(file)) for file in files))
-    assert reads == set(NETWORK_KNOBS)
-    assert config_reads(inspect.getsource(network_anchors)) == set(ANCHOR_KNOBS)
 
 
 def test_the_network_is_built_once_while_nothing_changes():
