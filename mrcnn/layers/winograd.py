@@ -79,18 +79,9 @@ def convolve(images: Array, kernel: Array) -> Array:
         [B, H, W, F'] in the images' precision, equal to plain convolution up to
         rounding. Gradients flow into both arguments.
     """
-
-    @ops.custom_gradient
-    def convolve_and_back(images: Array, kernel: Array) -> Any:
-        def back(upstream: Array) -> tuple[Array, Array]:
-            mirrored = ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
-            to_kernel = kernel_gradient(images, kernel.shape, upstream)
-            to_images = _convolve_alone(upstream, mirrored)
-            return to_images, ops.cast(to_kernel, kernel.dtype)
-
-        return _convolve_alone(images, kernel), back
-
-    return convolve_and_back(images, kernel)
+    outputs = _graph_with_gradient(_name_of(images.dtype))(images, kernel)
+    # Sides that are known stay known.
+    return ops.reshape(outputs, (*ops.shape(images)[:3], ops.shape(kernel)[-1]))
 
 
 def convolve_and_finish(images: Array, kernel: Array, finish: Finish) -> Array:
@@ -109,29 +100,44 @@ def convolve_and_finish(images: Array, kernel: Array, finish: Finish) -> Array:
     ranks = tuple(len(one.shape) for one in finish.weights)
     graph = _graph(finish.function, finish.dtype, _name_of(images.dtype), ranks)
     outputs = graph(images, kernel, *finish.weights)
-    # Sides that are known stay known.
     return ops.reshape(outputs, (*ops.shape(images)[:3], finish.num_kept))
 
 
-def _convolve_alone(images: Array, kernel: Array) -> Array:
-    all_of_it = Finish(_all, [], kernel.shape[-1], _name_of(images.dtype))
-    return convolve_and_finish(images, kernel, all_of_it)
-
-
-def _all(outputs: Array) -> Array:
-    return outputs
+# One graph serves convolutions between all numbers of channels. What a gradient of our
+# own refers to, TensorFlow keeps for ever: this graph then, and not those around it.
+@cache
+def _graph_with_gradient(dtype: str) -> Callable[..., Array]:
+    function = ops.custom_gradient(_convolve_and_back)
+    return run_apart(function, _arguments(dtype))
 
 
 @cache
 def _graph(
     function: Callable[..., Array], dtype: str, given: str, ranks: tuple[int, ...]
 ) -> Callable[..., Array]:
-    """One for convolutions between all numbers of channels."""
-    images = ([None] * 4, given)
-    kernel = ([KERNEL, KERNEL, None, None], "float32")
     weights = [([None] * rank, "float32") for rank in ranks]
     convolve = partial(_convolve, function, dtype)
-    return run_apart(convolve, [images, kernel, *weights])
+    return run_apart(convolve, [*_arguments(given), *weights])
+
+
+def _arguments(dtype: str) -> list[tuple[list[int | None], str]]:
+    """Shapes and precisions of images and kernel."""
+    return [([None] * 4, dtype), ([KERNEL, KERNEL, None, None], "float32")]
+
+
+def _convolve_and_back(images: Array, kernel: Array) -> tuple[Array, Callable]:
+    """[B, H, W, F] -> [B, H, W, F'], and how gradients go through it."""
+
+    def back(upstream: Array) -> tuple[Array, Array]:
+        mirrored = ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2))
+        to_kernel = kernel_gradient(images, ops.shape(kernel), upstream)
+        return convolve(upstream, mirrored), ops.cast(to_kernel, kernel.dtype)
+
+    return _convolve(_all, _name_of(images.dtype), images, kernel), back
+
+
+def _all(outputs: Array) -> Array:
+    return outputs
 
 
 def _convolve(

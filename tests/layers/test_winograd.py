@@ -1,5 +1,8 @@
 """Convolutions with fewer multiplications against plain ones."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -32,8 +35,10 @@ def few_places(request, monkeypatch):
     min_places = 0 if request.param == "tiles" else 100_000
     monkeypatch.setattr(winograd, "MIN_PLACES", min_places)
     winograd._graph.cache_clear()
+    winograd._graph_with_gradient.cache_clear()
     yield request.param
     winograd._graph.cache_clear()
+    winograd._graph_with_gradient.cache_clear()
 
 
 @pytest.fixture(params=TILINGS)
@@ -130,6 +135,23 @@ def test_gradients_are_those_of_a_convolution(kernel, rng, dtype):
         tolerance = {"float32": 1e-5, "bfloat16": 0.02}[dtype]
         scale = tf.reduce_max(tf.abs(expected)).numpy()
         np.testing.assert_allclose(found, expected, atol=tolerance * scale)
+
+
+def test_graphs_around_it_are_let_go(kernel, rng, dtype):
+    images = tf.cast(rng.normal(size=(1, 9, 6, 5)), dtype)
+
+    @tf.function
+    def learn(images, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            loss = tf.reduce_sum(convolve(images, kernel))
+        return tape.gradient(loss, kernel)
+
+    assert learn(images, kernel).shape == kernel.shape
+    graph = weakref.ref(learn.get_concrete_function(images, kernel).graph)
+    del learn
+    gc.collect()
+    assert graph() is None
 
 
 def test_rounding_is_a_few_times_that_of_plain_convolution(rng, dtype):
