@@ -7,7 +7,8 @@ losses or gradients are not finite changes nothing.
 Shapes: L losses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import keras
@@ -211,8 +212,9 @@ class TrainingStep:
         divisor = float(self.strategy.num_replicas_in_sync)
         if self.loss_scale is not None:
             divisor = divisor * self.loss_scale.scale
-        context = tf.distribute.get_replica_context()
-        gradients = context.all_reduce(SUM, gradients)
+        if self.strategy.num_replicas_in_sync > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(SUM, gradients)
         gradients = [gradient / divisor for gradient in gradients]
         norm = tf.linalg.global_norm(gradients)
         if self.clip_norm is not None:
@@ -226,9 +228,24 @@ class TrainingStep:
             else gradient
             for gradient, variable in zip(gradients, self.variables, strict=True)
         ]
-        # The optimizer sums over devices what is the same on all of them. It does so by
-        # an operation that takes tensors of its own branch of the graph alone, so the
-        # division has to stand here even by 1.
         count = self.strategy.num_replicas_in_sync
-        pulled = [gradient / count for gradient in pulled]
-        self.optimizer.apply_gradients(zip(pulled, self.variables, strict=True))
+        if count > 1:
+            # The optimizer sums over devices what is the same on all of them.
+            pulled = [gradient / count for gradient in pulled]
+        with _summing(self.optimizer, count > 1):
+            self.optimizer.apply_gradients(zip(pulled, self.variables, strict=True))
+
+
+@contextmanager
+def _summing(optimizer: keras.optimizers.Optimizer, is_summing: bool) -> Iterator[None]:
+    """Whether an optimizer sums gradients over devices while its graph is made.
+
+    TensorFlow keeps graphs with such sums for ever, even with those of one device, and
+    with them all weights that they update.
+    """
+    if not is_summing:
+        vars(optimizer)["_all_reduce_sum_gradients"] = list
+    try:
+        yield
+    finally:
+        vars(optimizer).pop("_all_reduce_sum_gradients", None)

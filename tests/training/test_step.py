@@ -1,5 +1,7 @@
 """One step, with numbers for graph paper: a loss of half the square of a sum."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -180,3 +182,25 @@ def test_images_of_other_shapes_train_as_well():
         batch = {"input_image": np.ones((2, length, 1), "float32")}
         assert step([batch], seed=0).is_taken
     assert step._update.experimental_get_tracing_count() <= 2
+
+
+def num_graphs(name):
+    gc.collect()
+    kept = [one for one in gc.get_objects() if type(one).__name__ == "FuncGraph"]
+    return sum(one.name == name for one in kept)
+
+
+def test_graphs_of_a_step_are_let_go():
+    before = num_graphs("_update_all")
+    step = step_of(line_network(), optimizer=keras.optimizers.Adam(0.1))
+    step([batch_of([1, 2])], seed=0)
+    assert num_graphs("_update_all") == before + 1
+    del step
+    assert num_graphs("_update_all") == before
+
+
+def test_an_optimizer_sums_over_devices_again_after_a_step():
+    optimizer = keras.optimizers.SGD(0.1)
+    before = optimizer._all_reduce_sum_gradients
+    step_of(line_network(), optimizer=optimizer)([batch_of([1, 2])], seed=0)
+    assert optimizer._all_reduce_sum_gradients == before
