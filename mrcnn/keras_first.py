@@ -2,8 +2,8 @@
 
     import mrcnn.keras_first  # before anything else that imports Keras
 
-The two make a great many objects that stay. Python looks for garbage among them again
-and again while there are more and more of them, and finds none: a fifth of the time.
+The two make a great many objects that stay. Python would look for garbage among them
+again and again while there are more and more of them, and find none.
 """
 
 import gc
